@@ -1,0 +1,1 @@
+"""Segue: what plays next."""

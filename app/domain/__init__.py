@@ -1,0 +1,1 @@
+"""The rules of listening in plain Python: no torch, no Redis, no HTTP."""

@@ -1,0 +1,74 @@
+"""The catalogue: every track a checkpoint can rank, and its row number in the network.
+
+Knows nothing of files or tensors; whoever reads a catalogue from somewhere hands over the tracks in row order.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from app.domain.spelling import song_key, text_key
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One recording as the catalogue knows it."""
+
+    track_id: str
+    title: str
+    artist: str
+    album: str | None = None
+    year: int | None = None
+    genre: str | None = None
+    tags: tuple[str, ...] = ()
+    duration_s: int | None = None
+
+    @property
+    def label(self) -> str:
+        """The track as a person writes it: `Artist - Title`."""
+        return f"{self.artist} - {self.title}" if self.artist else self.title
+
+
+class Catalogue:
+    """All tracks of one checkpoint; a track's position is its row in the network's tables."""
+
+    def __init__(self, tracks: Sequence[Track]) -> None:
+        self._tracks = tracks
+        self._index = {track.track_id: index for index, track in enumerate(tracks)}
+        if len(self._index) != len(tracks):
+            raise ValueError(f"Expected distinct track ids, got {len(tracks) - len(self._index)} repeated.")
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+    def __getitem__(self, index: int) -> Track:
+        return self._tracks[index]
+
+    def __iter__(self) -> Iterator[Track]:
+        return iter(self._tracks)
+
+    def index_of(self, track_id: str) -> int | None:
+        """Return the track's row, or None for a track this catalogue does not hold."""
+        return self._index.get(track_id)
+
+    def same_song(self, index: int) -> Sequence[int]:
+        """Return the rows of every release of this track's song, itself included."""
+        return self._rows_by_song[song_key(self._tracks[index].artist, self._tracks[index].title)]
+
+    def of_artist(self, artist: str) -> Sequence[int]:
+        """Return the rows of every track of an artist, however the name is spelled."""
+        return self._rows_by_artist.get(text_key(artist), ())
+
+    @cached_property
+    def _rows_by_song(self) -> dict[str, list[int]]:
+        rows: dict[str, list[int]] = {}
+        for index, track in enumerate(self._tracks):
+            rows.setdefault(song_key(track.artist, track.title), []).append(index)
+        return rows
+
+    @cached_property
+    def _rows_by_artist(self) -> dict[str, list[int]]:
+        rows: dict[str, list[int]] = {}
+        for index, track in enumerate(self._tracks):
+            rows.setdefault(text_key(track.artist), []).append(index)
+        return rows

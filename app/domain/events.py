@@ -1,0 +1,54 @@
+"""What a listener can do with a track, and what each kind of event means for the session.
+
+Knows nothing of how events arrive or where sessions are kept.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """The kinds of event; each states its own effect on the network and on what may come next."""
+
+    PLAYED = "played"
+    FINISHED = "finished"
+    SKIPPED = "skipped"
+    LIKED = "liked"
+    DISLIKED = "disliked"
+    SEEDED = "seeded"
+
+    @property
+    def advances(self) -> bool:
+        """Whether the network reads the track: it was heard, or the listener asked to start from it."""
+        return self in (EventKind.PLAYED, EventKind.FINISHED, EventKind.SEEDED)
+
+    @property
+    def withdraws(self) -> bool:
+        """Whether the event takes back an earlier `played` of the same track: it was not wanted after all."""
+        return self in (EventKind.SKIPPED, EventKind.DISLIKED)
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the track may never be suggested to this listener again."""
+        return self is EventKind.DISLIKED
+
+
+class Outcome(StrEnum):
+    """What became of one event."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+    LATE = "late"
+    UNKNOWN_TRACK = "unknown_track"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerEvent:
+    """One thing a listener did. `at` is in seconds since 1970, UTC."""
+
+    event_id: str
+    listener_id: str
+    kind: EventKind
+    track_id: str
+    at: float

@@ -1,0 +1,66 @@
+"""What a listener is offered: ranked tracks, and everything a caller needs to trust and trace them.
+
+Knows nothing of how the ranking was made or how it is sent.
+"""
+
+from dataclasses import dataclass, field
+
+from app.domain.catalogue import Track
+from app.domain.events import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RankedTrack:
+    """One suggestion: `rank` counts from 1, `probability` is the softmax over the whole catalogue."""
+
+    rank: int
+    track: Track
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventReceipt:
+    """What became of one event; `seq` is the listener's sequence number after it, `detail` explains a refusal."""
+
+    event_id: str
+    listener_id: str
+    outcome: Outcome
+    seq: int
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """The next tracks for one listener at one moment.
+
+    `degraded` names what was missing when the answer was made (`state_unavailable`: the session store did not
+    answer). `stage_us` holds microseconds spent per stage: load, queue, step, rank, commit.
+    """
+
+    recommendation_id: str
+    listener_id: str | None
+    checkpoint_id: str
+    seq: int
+    tracks: tuple[RankedTrack, ...]
+    receipts: tuple[EventReceipt, ...]
+    unknown_tracks: tuple[str, ...]
+    pool_before: int
+    pool_after: int
+    degraded: tuple[str, ...] = ()
+    stage_us: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What the caller wants ranked: `limit` tracks, none of `exclude` (track ids), nobody's `exclude_artists`.
+
+    `recent` are track ids, oldest first, for callers who keep the listening themselves, and for days when the
+    session store is away.
+    """
+
+    limit: int
+    exclude: tuple[str, ...] = ()
+    exclude_artists: tuple[str, ...] = ()
+    recent: tuple[str, ...] = ()
+    allow_repeats: bool = False
+    artist_gap: int = 0

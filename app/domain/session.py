@@ -1,0 +1,188 @@
+"""A listener's session: the recent tracks are the truth, the hidden state is a cache of them.
+
+The hidden state is opaque here: bytes stamped with the checkpoint they came from. The law that everything else
+relies on: under the checkpoint that stamped it, `hidden` equals the state after reading the advancing tracks of
+the current context, less the newest `unread` of them, from the start state.
+
+Knows nothing of Redis, of the network, or of what may be suggested next.
+"""
+
+import secrets
+from dataclasses import dataclass, field, replace
+
+from app.domain.events import EventKind, ListenerEvent, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class StampedHidden:
+    """A hidden state and the checkpoint it belongs to. Only `rnn/hidden.py` opens the data."""
+
+    checkpoint_id: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HeardTrack:
+    """One remembered event: `advances` tells whether the network reads this track on replay."""
+
+    track_id: str
+    at: float
+    kind: EventKind
+    advances: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """How much of a listener is remembered.
+
+    `recent_tracks` bounds the remembered events; the network's context never holds more than that many, and when
+    it is full it starts again from the newest half, so that a replay of what is stored is always the whole truth.
+    """
+
+    recent_tracks: int = 50
+    event_ids: int = 64
+    idle_gap_s: float = 1800.0
+    late_after_s: float = 60.0
+    future_tolerance_s: float = 300.0
+
+
+def new_nonce() -> int:
+    """Draw a random 63-bit number."""
+    return secrets.randbits(63)
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerSession:
+    """What Segue remembers of one listener. A new value is made at each event; nothing is changed in place.
+
+    `context` counts how many of the newest `recent` belong to the current listening session; `unread` counts how
+    many of the newest advancing tracks in it the hidden state has not read yet. `incarnation` tells a listener
+    who was deleted and came back from the one before: `seq` alone would not.
+    """
+
+    listener_id: str
+    seq: int = 0
+    session_id: str = ""
+    hidden: StampedHidden | None = None
+    unread: int = 0
+    context: int = 0
+    recent: tuple[HeardTrack, ...] = ()
+    event_ids: tuple[str, ...] = ()
+    blocked_tracks: tuple[str, ...] = ()
+    blocked_artists: tuple[str, ...] = ()
+    updated_at: float = 0.0
+    incarnation: int = field(default_factory=new_nonce)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing has been stored for this listener yet."""
+        return self.seq == 0
+
+    @property
+    def newest_at(self) -> float:
+        """When the newest remembered track was heard; 0 before the first."""
+        return self.recent[-1].at if self.recent else 0.0
+
+    @property
+    def current(self) -> tuple[HeardTrack, ...]:
+        """The remembered events of the current context, oldest first."""
+        return self.recent[len(self.recent) - self.context :]
+
+    @property
+    def advancing(self) -> tuple[str, ...]:
+        """The tracks the network has to have read, oldest first."""
+        return tuple(heard.track_id for heard in self.current if heard.advances)
+
+    def reading(self, checkpoint_id: str) -> tuple[StampedHidden | None, tuple[str, ...]]:
+        """Return where the network starts from and what it must still read to know this session.
+
+        The stored state is used only by the checkpoint that made it; any other replays from the start state.
+        """
+        if self.hidden is not None and self.hidden.checkpoint_id == checkpoint_id:
+            tracks = self.advancing
+            return self.hidden, tracks[len(tracks) - self.unread :]
+        return None, self.advancing
+
+    def remembering(self, hidden: StampedHidden) -> "ListenerSession":
+        """Return the session with a hidden state that has read everything."""
+        return replace(self, hidden=hidden, unread=0)
+
+    def after(
+        self, event: ListenerEvent, *, known: bool, now: float, limits: SessionLimits
+    ) -> tuple["ListenerSession", Outcome]:
+        """Return the session after one event, and what became of the event.
+
+        `known` tells whether the catalogue holds the track: an unknown one is remembered but never read. An event
+        seen before changes nothing. A future time is set back to `now`: a listener's clock is not ours to trust.
+        """
+        if event.event_id in self.event_ids:
+            return self, Outcome.DUPLICATE
+        at = event.at if event.at <= now + limits.future_tolerance_s else now
+        if self.recent and at < self.newest_at - limits.late_after_s:
+            return self._noting(event).remembering_late(event, at, limits, now), Outcome.LATE
+        session = self._noting(event).resumed(at, limits)
+        session = session.withdrawing(event) if event.kind.withdraws else session
+        session = session.appending(event, max(at, session.newest_at), known).bounded(limits)
+        outcome = Outcome.APPLIED if known else Outcome.UNKNOWN_TRACK
+        return replace(session, updated_at=now), outcome
+
+    def resumed(self, at: float, limits: SessionLimits) -> "ListenerSession":
+        """Start a new listening session when the idle gap has passed; what was heard stays for no-repeat."""
+        if self.session_id and at - self.newest_at < limits.idle_gap_s:
+            return self
+        return replace(self, session_id=f"{new_nonce():016x}", hidden=None, unread=0, context=0)
+
+    def withdrawing(self, event: ListenerEvent) -> "ListenerSession":
+        """Take back the newest `played` of this track: it stays remembered, and the state is replayed without it."""
+        for back, heard in enumerate(reversed(self.current)):
+            if heard.track_id == event.track_id and heard.kind is EventKind.PLAYED and heard.advances:
+                position = len(self.recent) - 1 - back
+                recent = (
+                    *self.recent[:position],
+                    replace(heard, advances=False),
+                    *self.recent[position + 1 :],
+                )
+                return replace(self, recent=recent, hidden=None, unread=0)
+        return self
+
+    def appending(self, event: ListenerEvent, at: float, known: bool) -> "ListenerSession":
+        """Remember one event as the newest. A `finished` that confirms the track just played is not read twice."""
+        newest = next((heard for heard in reversed(self.current) if heard.advances), None)
+        confirms = event.kind is EventKind.FINISHED and newest is not None and newest.track_id == event.track_id
+        advances = event.kind.advances and known and not confirms
+        blocked = (event.track_id,) if event.kind.blocks and event.track_id not in self.blocked_tracks else ()
+        return replace(
+            self,
+            recent=(*self.recent, HeardTrack(event.track_id, at, event.kind, advances)),
+            context=self.context + 1,
+            unread=self.unread + advances if self.hidden is not None else 0,
+            blocked_tracks=(*self.blocked_tracks, *blocked),
+        )
+
+    def remembering_late(self, event: ListenerEvent, at: float, limits: SessionLimits, now: float) -> "ListenerSession":
+        """Remember a late event where its time puts it, without rewinding the network."""
+        position = sum(heard.at <= at for heard in self.recent)
+        heard = HeardTrack(event.track_id, at, event.kind, advances=False)
+        in_context = position > len(self.recent) - self.context
+        blocked = (event.track_id,) if event.kind.blocks and event.track_id not in self.blocked_tracks else ()
+        session = replace(
+            self,
+            recent=(*self.recent[:position], heard, *self.recent[position:]),
+            context=self.context + in_context,
+            blocked_tracks=(*self.blocked_tracks, *blocked),
+            updated_at=now,
+        )
+        return session.bounded(limits)
+
+    def bounded(self, limits: SessionLimits) -> "ListenerSession":
+        """Forget the oldest beyond the limits. A context that is full starts again from its newest half."""
+        recent = self.recent[-limits.recent_tracks :]
+        event_ids = self.event_ids[-limits.event_ids :]
+        if self.context <= limits.recent_tracks:
+            return replace(self, recent=recent, event_ids=event_ids)
+        return replace(
+            self, recent=recent, event_ids=event_ids, context=limits.recent_tracks // 2, hidden=None, unread=0
+        )
+
+    def _noting(self, event: ListenerEvent) -> "ListenerSession":
+        return replace(self, seq=self.seq + 1, event_ids=(*self.event_ids, event.event_id))

@@ -1,0 +1,33 @@
+"""When two spellings mean the same artist, title or song. Knows nothing of catalogues or files."""
+
+import re
+import unicodedata
+
+_FEATURING = re.compile(r"\s*[\(\[]?\s*\b(?:feat|ft|featuring)\b\.?\s.*$", re.IGNORECASE)
+_RELEASE = (
+    r"(?:\d{4}\s+)?(?:digital(?:ly)?\s+)?(?:remaster(?:ed)?|remastered version|mono|stereo|single version"
+    r"|album version|radio edit|single edit|bonus track|deluxe edition)(?:\s+\d{4})?(?:\s+version)?"
+)
+_RELEASE_SUFFIX = re.compile(rf"\s*(?:[-–—]\s*{_RELEASE}|[\(\[]\s*{_RELEASE}\s*[\)\]])\s*$", re.IGNORECASE)
+
+
+def text_key(text: str) -> str:
+    """Fold a name to the form that is compared: NFC, case-folded, white space collapsed."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+def without_release(title: str) -> str:
+    """Drop a trailing release note: `Heroes - 2017 Remaster` and `Heroes (Mono)` are `Heroes`."""
+    shorter = _RELEASE_SUFFIX.sub("", title)
+    return shorter if shorter.strip() else title
+
+
+def without_featuring(title: str) -> str:
+    """Drop a trailing guest credit: `Umbrella (feat. Jay-Z)` is `Umbrella`."""
+    shorter = _FEATURING.sub("", title)
+    return shorter if shorter.strip() else title
+
+
+def song_key(artist: str, title: str) -> str:
+    """Return one key for every release of a song; artist and title are kept apart by a unit separator."""
+    return f"{text_key(artist)}\x1f{text_key(without_release(without_featuring(title)))}"

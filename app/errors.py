@@ -1,0 +1,116 @@
+"""The errors of Segue, in our own words. Status codes live in `web/problems.py`.
+
+SegueError
+├── Rejected          InvalidEvent · UnknownTrack · InvalidRequest · UnreadableSource · InvalidDataset
+├── NotFound          UnknownListener · UnknownCheckpoint
+├── Conflict          SessionConflict · LabelConflict
+├── TryLater          Overloaded · NoCheckpoint · SessionStoreUnavailable
+├── CheckpointError   CorruptCheckpoint · IncompatibleCheckpoint · WorseThanBaseline
+└── TrainingError     NotANumber · NothingToLearn · NothingToResume
+
+A message says what was expected, what came, and what to do.
+"""
+
+
+class SegueError(Exception):
+    """Anything Segue refuses or fails to do, with a message for the person who asked."""
+
+
+class Rejected(SegueError):
+    """What was sent cannot be used as it is."""
+
+
+class InvalidRequest(Rejected):
+    """A request that contradicts itself or asks for what does not exist."""
+
+
+class InvalidEvent(Rejected):
+    """An event no session can take in."""
+
+
+class UnknownTrack(Rejected):
+    """A track the catalogue does not hold, where one of its own is needed."""
+
+
+class UnreadableSource(Rejected):
+    """A file that is not what its format promises."""
+
+
+class InvalidDataset(Rejected):
+    """A data set folder that is incomplete or of another version."""
+
+
+class NotFound(SegueError):
+    """What was asked for is not there."""
+
+
+class UnknownListener(NotFound):
+    """No session is stored for this listener."""
+
+
+class UnknownCheckpoint(NotFound):
+    """No checkpoint or label of this name is in the store."""
+
+
+class Conflict(SegueError):
+    """Somebody else was first."""
+
+
+class SessionConflict(Conflict):
+    """The session changed between load and commit."""
+
+
+class LabelConflict(Conflict):
+    """The labels changed between read and write."""
+
+
+class TryLater(SegueError):
+    """Not now; the same request may succeed after `retry_after_s`."""
+
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Overloaded(TryLater):
+    """The queue is full."""
+
+
+class NoCheckpoint(TryLater):
+    """Nothing has been published and promoted yet."""
+
+
+class SessionStoreUnavailable(TryLater):
+    """The session store does not answer."""
+
+
+class CheckpointError(SegueError):
+    """A checkpoint that must not serve."""
+
+
+class CorruptCheckpoint(CheckpointError):
+    """A file of the checkpoint is missing, cut short or changed."""
+
+
+class IncompatibleCheckpoint(CheckpointError):
+    """A checkpoint this version of Segue cannot read."""
+
+
+class WorseThanBaseline(CheckpointError):
+    """A checkpoint that ranks no better than counting does."""
+
+
+class TrainingError(SegueError):
+    """Training cannot go on."""
+
+
+class NotANumber(TrainingError):
+    """The loss or a weight is NaN or infinite."""
+
+
+class NothingToLearn(TrainingError):
+    """The data set holds no session long enough to learn from."""
+
+
+class NothingToResume(TrainingError):
+    """No interrupted run is where one was asked for."""

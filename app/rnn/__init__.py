@@ -1,0 +1,1 @@
+"""The maths: network, hidden state, ranking, checkpoint, predictor. torch lives here."""

@@ -1,0 +1,81 @@
+"""Every setting of the service, read once at start-up from `SEGUE_*` and passed down as plain values.
+
+No other module reads the environment. `docs/settings.md` is generated from the descriptions.
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.domain.session import SessionLimits
+
+
+class Settings(BaseSettings):
+    """What an operator can choose; each description says what more of it buys and what it costs."""
+
+    model_config = SettingsConfigDict(env_prefix="SEGUE_", frozen=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address to listen on. Anything but loopback opens the service.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
+    workers: int = Field(1, ge=1, le=64, description="Server processes. More use more cores and memory.")
+    model_store: Path = Field(Path("model_store"), description="Folder of published checkpoints.")
+    data_dir: Path = Field(
+        Path("data"), description="Folder for what the service keeps: the embedded store's append-only file."
+    )
+    redis_url: str | None = Field(
+        None,
+        description=(
+            "Redis or Valkey that keeps the listeners' sessions: redis://, rediss:// or "
+            "redis+cluster://host:port. Unset: Segue starts and supervises its own."
+        ),
+    )
+    redis_timeout_s: float = Field(
+        2.0, gt=0, le=60, description="How long to wait for the session store before answering without it."
+    )
+    session_ttl_s: int = Field(
+        30 * 24 * 3600, ge=60, description="How long an idle listener is remembered. More costs memory."
+    )
+    recent_tracks: int = Field(
+        50,
+        ge=4,
+        le=500,
+        description="Tracks remembered per listener. More avoids repeats longer, costs memory.",
+    )
+    remembered_event_ids: int = Field(
+        64, ge=1, le=10_000, description="Event ids remembered per listener to recognise a retry."
+    )
+    idle_gap_s: float = Field(
+        1800.0,
+        gt=0,
+        description="Silence after which listening counts as a new session, as in `segue import`.",
+    )
+    late_after_s: float = Field(
+        60.0, ge=0, description="An event this much older than the newest is recorded without being read."
+    )
+    batch_size: int = Field(
+        64, ge=1, le=4096, description="Requests ranked together at most. More throughput, more waiting."
+    )
+    batch_wait_us: int = Field(
+        500, ge=0, le=100_000, description="How long a batch waits for company, in microseconds."
+    )
+    queue_size: int = Field(
+        1024, ge=1, description="Requests that may wait; beyond it they are refused at once with Retry-After."
+    )
+    torch_threads: int = Field(1, ge=1, description="Threads of the model thread's matrix products, per worker.")
+    reload_interval_s: float = Field(
+        1.0, gt=0, description="How often a worker looks whether another checkpoint was promoted."
+    )
+    shutdown_s: int = Field(10, ge=1, description="How long open requests may take to end at shutdown.")
+    log_format: str = Field("console", pattern="^(console|json)$", description="`console` or `json`.")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least severity logged.")
+
+    @property
+    def session_limits(self) -> SessionLimits:
+        """The bounds of one listener's session."""
+        return SessionLimits(
+            recent_tracks=self.recent_tracks,
+            event_ids=self.remembered_event_ids,
+            idle_gap_s=self.idle_gap_s,
+            late_after_s=self.late_after_s,
+        )
