@@ -1,0 +1,1 @@
+"""The `segue` subcommands, one module per noun; heavy imports happen inside the commands."""
