@@ -1,0 +1,72 @@
+"""The predictor: one checkpoint's network and ranking, answering batches of steps.
+
+It knows nothing of queues, listeners or where the checkpoint came from. A batch answers as its singles would.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from app.domain.catalogue import Catalogue
+from app.domain.ranking import Step, StepRequest
+from app.errors import IncompatibleCheckpoint
+from app.rnn.hidden import stamp, unstamp
+from app.rnn.network import PADDING, RecurrentNetwork
+from app.rnn.ranking import Ranker
+
+
+class Predictor:
+    """Advances hidden states and ranks what may follow, for one checkpoint."""
+
+    def __init__(self, checkpoint_id: str, network: RecurrentNetwork, catalogue: Catalogue) -> None:
+        if network.config.catalogue_size != len(catalogue):
+            raise IncompatibleCheckpoint(
+                f"Expected a catalogue of {network.config.catalogue_size} tracks for the network of checkpoint "
+                f"{checkpoint_id}, got {len(catalogue)}. Publish the checkpoint again."
+            )
+        self.checkpoint_id = checkpoint_id
+        self.network = network.eval()
+        self.catalogue = catalogue
+        with torch.no_grad():
+            self.ranker = Ranker(network.ranking_table(), network.output_bias)
+
+    @torch.inference_mode()
+    def step(self, requests: Sequence[StepRequest]) -> list[Step]:
+        """Answer each request: read its tracks on top of its hidden state, rank what may follow."""
+        hidden = unstamp(self.checkpoint_id, [request.hidden for request in requests], self.network.state_size)
+        outputs, hidden = self._read([request.tracks for request in requests], hidden)
+        rankings = self.ranker.top(
+            outputs, [request.excluded for request in requests], [request.limit for request in requests]
+        )
+        states = stamp(self.checkpoint_id, hidden)
+        return [Step(state, ranking) for state, ranking in zip(states, rankings, strict=True)]
+
+    def _read(self, playlists: Sequence[tuple[int, ...]], hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Read ragged playlists on top of hidden (B, S); return the last outputs (B, K) and the new hidden.
+
+        Playlists are padded to the longest of about their length, so that one replay does not slow the others.
+        """
+        alike: dict[int, list[int]] = defaultdict(list)
+        for position, tracks in enumerate(playlists):
+            alike[max(len(tracks) - 1, 0).bit_length()].append(position)
+        outputs = hidden.new_empty(len(playlists), self.network.config.vector_size)
+        after = torch.empty_like(hidden)
+        for positions in alike.values():
+            longest = max(1, *(len(playlists[position]) for position in positions))
+            padded = [
+                [*playlists[position], *[PADDING] * (longest - len(playlists[position]))] for position in positions
+            ]
+            rows = torch.tensor(positions)
+            steps, after[rows] = self.network(torch.tensor(padded), hidden[rows])
+            outputs[rows] = steps[:, -1]
+        return outputs, after
+
+    def warm_up(self) -> None:
+        """Take the first, slow steps before a listener waits for them: kernels, the table's pages, song look-up."""
+        for size in (1, 8):
+            self.step([StepRequest(None, (row % len(self.catalogue),), (), frozenset(), 10) for row in range(size)])
+        if len(self.catalogue):
+            self.catalogue.same_song(0)
+            self.catalogue.of_artist("")

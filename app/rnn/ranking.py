@@ -1,0 +1,152 @@
+"""Ranking the whole catalogue from an output vector: the best tracks, and where a given track stands.
+
+One code for the server and the evaluation. It knows nothing of how an output came about or of who listens.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from app.domain.ranking import Ranking
+
+_LOGITS_PER_BLOCK = 1 << 22
+"""Logits held at once while ranking: 16 MB, near what the processor's cache holds."""
+
+_LOGITS_PER_PLACE_BLOCK = 1 << 24
+_GROUP = 64
+_LOWEST = torch.finfo(torch.float32).min
+_EXCLUDED = float("-inf")
+
+
+class Places(NamedTuple):
+    """Where targets stand: 1-based `ranks` (N,) int64, ties against the model, and `log_probabilities` (N,)."""
+
+    ranks: Tensor
+    log_probabilities: Tensor
+
+
+class Ranker:
+    """Ranks all tracks by output · row + bias, over a table (V, K) held as it is (memory-mapped ones are welcome)."""
+
+    def __init__(self, table: Tensor, bias: Tensor | None = None) -> None:
+        self._table = table.detach()
+        self._bias = None if bias is None else bias.detach()
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @torch.inference_mode()
+    def top(self, outputs: Tensor, excluded: Sequence[frozenset[int]], limits: Sequence[int]) -> list[Ranking]:
+        """Rank for each output (B, K) the best `limit` tracks that are not excluded; equal logits by lower row.
+
+        Probabilities are of the softmax over the whole catalogue, before exclusion. Where fewer tracks than the
+        limit are left, all of them are returned. A logit that is not a number ranks last.
+        """
+        V = len(self)
+        barred = [_rows_within(rows, V) for rows in excluded]
+        most = min(max(limits, default=0), V)
+        if most == 0:
+            return [Ranking((), (), V, V - len(rows)) for rows in barred]
+        best, rows, log_total = self._scan(outputs, barred, most)
+        probabilities = (best - log_total.unsqueeze(1)).exp().nan_to_num(nan=0.0)
+        return [
+            Ranking(tuple(r[:n]), tuple(p[:n]), V, V - len(out))
+            for r, p, out, n in zip(
+                rows.tolist(),
+                probabilities.tolist(),
+                barred,
+                (min(limit, V - len(out)) for limit, out in zip(limits, barred, strict=True)),
+                strict=True,
+            )
+        ]
+
+    def _scan(self, outputs: Tensor, barred: Sequence[NDArray[np.int64]], most: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Walk the catalogue in blocks; return the `most` best logits (B, most), their rows, log sum exp (B,)."""
+        B, V = len(outputs), len(self)
+        requests = torch.from_numpy(np.repeat(np.arange(B), [len(rows) for rows in barred]))
+        barred_rows = torch.from_numpy(np.concatenate(barred)) if barred else torch.empty(0, dtype=torch.int64)
+        best = outputs.new_empty(B, 0)
+        best_rows = torch.empty(B, 0, dtype=torch.int64)
+        log_total = outputs.new_full((B,), _EXCLUDED)
+        size = max(_LOGITS_PER_BLOCK // B, 4096)
+        for first in range(0, V, size):
+            logits = self._logits(outputs, first, min(first + size, V))
+            log_block = torch.logsumexp(logits, 1)
+            if not bool(log_block.isfinite().all()):
+                logits.nan_to_num_(nan=_LOWEST, neginf=_LOWEST)
+                log_block = torch.logsumexp(logits, 1)
+            log_total = torch.logaddexp(log_total, log_block)
+            here = (barred_rows >= first) & (barred_rows < first + size)
+            logits[requests[here], barred_rows[here] - first] = _EXCLUDED
+            block, rows = _best(logits, min(most, logits.shape[1]))
+            best = torch.cat((best, block), 1)
+            best_rows = torch.cat((best_rows, rows + first), 1)
+            # Earlier blocks hold the lower rows and stand first, so position decides ties as the row would.
+            kept = _first(best, min(most, best.shape[1]))
+            best, best_rows = best.gather(1, kept), best_rows.gather(1, kept)
+        return best, best_rows, log_total
+
+    @torch.inference_mode()
+    def places(self, outputs: Tensor, targets: Tensor) -> Places:
+        """Find each target (N,) in the ranking its output (N, K) gives over the whole catalogue, nothing excluded.
+
+        rank = 1 + the number of other tracks whose logit is not below the target's.
+        """
+        V = len(self)
+        size = max(_LOGITS_PER_PLACE_BLOCK // V, 1)
+        ranks, log_probabilities = [], []
+        for rows, wanted in zip(torch.split(outputs, size), torch.split(targets, size), strict=True):
+            logits = self._logits(rows, 0, V)
+            own = logits.gather(1, wanted.unsqueeze(1))
+            # Counted from below, so that whatever is not a number stands above the target.
+            ranks.append(V - (logits < own).sum(1))
+            log_probabilities.append(own.squeeze(1) - torch.logsumexp(logits, 1))
+        if not ranks:
+            return Places(torch.empty(0, dtype=torch.int64), torch.empty(0))
+        return Places(torch.cat(ranks), torch.cat(log_probabilities))
+
+    def _logits(self, outputs: Tensor, first: int, last: int) -> Tensor:
+        rows = self._table[first:last].t()
+        return outputs @ rows if self._bias is None else torch.addmm(self._bias[first:last], outputs, rows)
+
+
+def _rows_within(rows: frozenset[int], count: int) -> NDArray[np.int64]:
+    array = np.fromiter(rows, np.int64, len(rows))
+    return array[(array >= 0) & (array < count)]
+
+
+def _best(logits: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """Return the `most` highest of each row (B, N) and their columns, equal ones by lower column.
+
+    The maxima of groups of columns are ranked first: no track outside the `most` best groups can be among the
+    `most` best tracks, so that all but a few thousand logits are only looked at once.
+    """
+    B, N = logits.shape
+    groups = N // _GROUP
+    if most * 4 >= groups:
+        kept = _first(logits, most)
+        return logits.gather(1, kept), kept
+    whole = logits[:, : groups * _GROUP].view(B, groups, _GROUP)
+    chosen = _first(whole.amax(2), most).sort(1).values
+    columns = (chosen.unsqueeze(2) * _GROUP + torch.arange(_GROUP)).view(B, -1)
+    tail = torch.arange(groups * _GROUP, N).expand(B, -1)
+    columns = torch.cat((columns, tail), 1)
+    candidates = logits.gather(1, columns)
+    kept = _first(candidates, most)
+    return candidates.gather(1, kept), columns.gather(1, kept)
+
+
+def _first(values: Tensor, most: int) -> Tensor:
+    """Return the columns of the `most` highest values of each row (B, N), highest first, equal ones by lower column.
+
+    Value and column are packed in one integer, since torch.topk does not say which of equal values it takes.
+    """
+    bits = (values + 0.0).view(torch.int32)  # + 0.0 turns -0.0 into 0.0
+    ordered = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).to(torch.int64)
+    columns = torch.arange(values.shape[1])
+    packed = (ordered << 32) | (0xFFFFFFFF - columns)
+    return 0xFFFFFFFF - (packed.topk(most, 1).values & 0xFFFFFFFF)
