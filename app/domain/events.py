@@ -5,6 +5,7 @@ Knows nothing of how events arrive or where sessions are kept.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import blake2b
 
 
 class EventKind(StrEnum):
@@ -52,3 +53,11 @@ class ListenerEvent:
     kind: EventKind
     track_id: str
     at: float
+
+    @property
+    def digest(self) -> bytes:
+        """Eight bytes that stand for the event id: what a session remembers to recognise a retry.
+
+        Among the 64 ids remembered by default, a new one is mistaken for an old one once in 3e17 events.
+        """
+        return blake2b(self.event_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()

@@ -46,6 +46,14 @@ class SessionLimits:
     future_tolerance_s: float = 300.0
 
 
+def believed(at: float, now: float, latest: float) -> float:
+    """Return a listener's time to the millisecond, or `now` where it lies after `latest` or before 1970.
+
+    `latest` allows no more than counts as late: a device whose clock is fast would make every other one late.
+    """
+    return round(at if 0.0 <= at <= latest else now, 3)
+
+
 def new_nonce() -> int:
     """Draw a random 63-bit number."""
     return secrets.randbits(63)
@@ -56,8 +64,9 @@ class ListenerSession:
     """What Segue remembers of one listener. A new value is made at each event; nothing is changed in place.
 
     `context` counts how many of the newest `recent` belong to the current listening session; `unread` counts how
-    many of the newest advancing tracks in it the hidden state has not read yet. `incarnation` tells a listener
-    who was deleted and came back from the one before: `seq` alone would not.
+    many of the newest advancing tracks in it the hidden state has not read yet. `event_digests` holds the digests
+    of the newest events, oldest first. `incarnation` tells a listener who was deleted and came back from the one
+    before: `seq` alone would not.
     """
 
     listener_id: str
@@ -67,7 +76,7 @@ class ListenerSession:
     unread: int = 0
     context: int = 0
     recent: tuple[HeardTrack, ...] = ()
-    event_ids: tuple[str, ...] = ()
+    event_digests: tuple[bytes, ...] = ()
     blocked_tracks: tuple[str, ...] = ()
     blocked_artists: tuple[str, ...] = ()
     updated_at: float = 0.0
@@ -113,18 +122,29 @@ class ListenerSession:
         """Return the session after one event, and what became of the event.
 
         `known` tells whether the catalogue holds the track: an unknown one is remembered but never read. An event
-        seen before changes nothing. A future time is set back to `now`: a listener's clock is not ours to trust.
+        seen before changes nothing.
         """
-        if event.event_id in self.event_ids:
+        if event.digest in self.event_digests:
             return self, Outcome.DUPLICATE
-        at = event.at if event.at <= now + limits.future_tolerance_s else now
-        if self.recent and at < self.newest_at - limits.late_after_s:
-            return self._noting(event).remembering_late(event, at, limits, now), Outcome.LATE
-        session = self._noting(event).resumed(at, limits)
+        latest = now + min(limits.future_tolerance_s, limits.late_after_s)
+        at, now = believed(event.at, now, latest), round(now, 3)
+        noted = self._noting(event).believing(now, latest)
+        if noted.recent and at < noted.newest_at - limits.late_after_s:
+            return noted.remembering_late(event, at, limits, now), Outcome.LATE
+        session = noted.resumed(at, limits)
         session = session.withdrawing(event) if event.kind.withdraws else session
         session = session.appending(event, max(at, session.newest_at), known).bounded(limits)
         outcome = Outcome.APPLIED if known else Outcome.UNKNOWN_TRACK
         return replace(session, updated_at=now), outcome
+
+    def believing(self, now: float, latest: float) -> "ListenerSession":
+        """Set remembered times after `now` back to it once the newest is beyond `latest`: a clock ran ahead.
+
+        Otherwise every later event would count as late until the true time caught up.
+        """
+        if self.newest_at <= latest:
+            return self
+        return replace(self, recent=tuple(replace(heard, at=min(heard.at, now)) for heard in self.recent))
 
     def resumed(self, at: float, limits: SessionLimits) -> "ListenerSession":
         """Start a new listening session when the idle gap has passed; what was heard stays for no-repeat."""
@@ -177,12 +197,12 @@ class ListenerSession:
     def bounded(self, limits: SessionLimits) -> "ListenerSession":
         """Forget the oldest beyond the limits. A context that is full starts again from its newest half."""
         recent = self.recent[-limits.recent_tracks :]
-        event_ids = self.event_ids[-limits.event_ids :]
+        digests = self.event_digests[-limits.event_ids :]
         if self.context <= limits.recent_tracks:
-            return replace(self, recent=recent, event_ids=event_ids)
+            return replace(self, recent=recent, event_digests=digests)
         return replace(
-            self, recent=recent, event_ids=event_ids, context=limits.recent_tracks // 2, hidden=None, unread=0
+            self, recent=recent, event_digests=digests, context=limits.recent_tracks // 2, hidden=None, unread=0
         )
 
     def _noting(self, event: ListenerEvent) -> "ListenerSession":
-        return replace(self, seq=self.seq + 1, event_ids=(*self.event_ids, event.event_id))
+        return replace(self, seq=self.seq + 1, event_digests=(*self.event_digests, event.digest))
