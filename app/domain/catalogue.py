@@ -53,18 +53,24 @@ class Catalogue:
 
     def same_song(self, index: int) -> Sequence[int]:
         """Return the rows of every release of this track's song, itself included."""
-        return self._rows_by_song[song_key(self._tracks[index].artist, self._tracks[index].title)]
+        return self._releases.get(index) or (index,)
 
     def of_artist(self, artist: str) -> Sequence[int]:
         """Return the rows of every track of an artist, however the name is spelled."""
         return self._rows_by_artist.get(text_key(artist), ())
 
+    def warm_up(self) -> None:
+        """Build what the first request would otherwise wait for."""
+        self.same_song(0)
+        self.of_artist("")
+
     @cached_property
-    def _rows_by_song(self) -> dict[str, list[int]]:
+    def _releases(self) -> dict[int, tuple[int, ...]]:
+        # Only songs of several releases are kept: nearly every track is the one release of its song.
         rows: dict[str, list[int]] = {}
         for index, track in enumerate(self._tracks):
             rows.setdefault(song_key(track.artist, track.title), []).append(index)
-        return rows
+        return {index: tuple(group) for group in rows.values() if len(group) > 1 for index in group}
 
     @cached_property
     def _rows_by_artist(self) -> dict[str, list[int]]:

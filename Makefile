@@ -1,0 +1,47 @@
+# The single definition of every check; CI and people call the same targets.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+DATA ?=
+# Where pip may find a small CPU build of torch first, e.g. PyTorch's own CPU wheel index; empty: wherever pip looks anyway.
+TORCH_INDEX ?=
+READY := $(VENV)/.ready
+
+.PHONY: run test lint types format docs bench clean demo help
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		$(if $(TORCH_INDEX),--retries 0 --extra-index-url $(TORCH_INDEX)) torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+run: $(READY) ## train a demo model if none is published, then serve on PORT
+	$(BIN)/segue up --port $(PORT) $(if $(DATA),--data $(DATA))
+
+test: $(READY) ## run every test
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## strict types
+	$(BIN)/mypy
+
+format: $(READY) ## rewrite the code in the one format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY) ## write the generated pages again
+	$(BIN)/segue docs
+
+bench: $(READY) ## print what the benchmarks measure
+	@ls benchmarks/*.py | sed 's|^|$(BIN)/python |'
+
+clean: ## remove the environment and the caches; data and checkpoints stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
