@@ -1,0 +1,139 @@
+"""The files of one checkpoint folder that torch or the catalogue are needed for, and the probe that ties them together.
+
+Knows nothing of the store around the folder: labels, publishing and the search index are told of elsewhere.
+"""
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from app.domain.catalogue import Catalogue
+from app.errors import CorruptCheckpoint, IncompatibleCheckpoint, UnreadableSource
+from app.formats.catalogue_file import read_catalogue, write_catalogue
+from app.rnn.manifest import CATALOGUE_FILE, WEIGHTS_FILE, Manifest, Probe, Verdict, check_files, safe_name
+from app.rnn.network import RecurrentNetwork
+from app.rnn.weights import read_network, write_weights
+
+PROBE_TOP = 10
+
+# The same weights on the same machine: only the order of additions can differ, with where in memory they lie.
+PUBLISH_TOLERANCE = 1e-5
+# Another machine adds in another order, with other vector lengths; wrong weights are off by far more.
+LOAD_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class CheckpointDraft:
+    """What a trainer hands over to be published. `report` maps names like `report/report.html` to their content.
+
+    `probe` is a playlist of catalogue rows whose answer is stored and asked again wherever the checkpoint is read.
+    """
+
+    network: RecurrentNetwork
+    catalogue: Catalogue
+    training: dict[str, Any]
+    data: dict[str, Any]
+    metrics: dict[str, Any]
+    baselines: dict[str, dict[str, Any]]
+    verdict: Verdict
+    probe: tuple[int, ...]
+    report: dict[str, bytes] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raise IncompatibleCheckpoint for a draft whose parts do not belong together."""
+        size = self.network.config.catalogue_size
+        _check_sizes(len(self.catalogue), size)
+        if not self.probe or not all(0 <= row < size for row in self.probe):
+            raise IncompatibleCheckpoint(f"Expected a probe of catalogue rows 0 to {size - 1}, got {self.probe}.")
+        for name in self.report:
+            if not safe_name(name) or not name.startswith("report/"):
+                raise IncompatibleCheckpoint(f"Expected report files named like report/report.html, got {name!r}.")
+
+
+def write_draft(folder: Path, draft: CheckpointDraft) -> list[str]:
+    """Write catalogue, weights and report into an empty folder; return the names written."""
+    write_catalogue(folder / CATALOGUE_FILE, draft.catalogue)
+    write_weights(folder / WEIGHTS_FILE, draft.network)
+    for name, content in draft.report.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    return [CATALOGUE_FILE, WEIGHTS_FILE, *draft.report]
+
+
+def read_checkpoint(folder: Path, manifest: Manifest) -> tuple[RecurrentNetwork, Catalogue]:
+    """Check every file against the manifest, then read the network (its weights mapped) and the catalogue.
+
+    The probe is asked again, so that a network which computes something else than it did when it was trained never
+    serves. Raises CorruptCheckpoint or IncompatibleCheckpoint, naming the file.
+    """
+    check_files(folder, manifest)
+    network = read_network(folder / WEIGHTS_FILE, manifest.network)
+    try:
+        catalogue = read_catalogue(folder / CATALOGUE_FILE)
+    except UnreadableSource as error:
+        raise CorruptCheckpoint(f"{CATALOGUE_FILE} of {manifest.checkpoint_id} cannot be read: {error}") from error
+    _check_sizes(len(catalogue), manifest.network.catalogue_size)
+    check_answer(network, manifest.probe, LOAD_TOLERANCE)
+    return network, catalogue
+
+
+def ask(network: RecurrentNetwork, tracks: tuple[int, ...]) -> Probe:
+    """Return the network's answer to a playlist: the rows of the highest logits after it, and these logits."""
+    values, rows = torch.topk(_logits(network, tracks), min(PROBE_TOP, network.config.catalogue_size))
+    return Probe(tracks, tuple(rows.tolist()), tuple(values.tolist()))
+
+
+def check_answer(network: RecurrentNetwork, probe: Probe, tolerance: float) -> None:
+    """Raise CorruptCheckpoint when the network's logits differ from the probe's by more than `tolerance`.
+
+    Logits are compared rather than places: two tracks that tie to the last digit may change places anywhere.
+    `tolerance` is relative to the largest logit, and absolute below 1.
+    """
+    V = network.config.catalogue_size
+    if not probe.top or not all(0 <= row < V for row in (*probe.tracks, *probe.top)):
+        raise CorruptCheckpoint(f"Expected a probe of catalogue rows 0 to {V - 1}, got {probe}.")
+    logits = _logits(network, probe.tracks)
+    expected = torch.tensor(probe.logits)
+    highest = torch.topk(logits, len(probe.top)).values
+    allowed = tolerance * max(1.0, float(expected.abs().max()))
+    off = float(torch.maximum((logits[list(probe.top)] - expected).abs(), (highest - expected).abs()).max())
+    # Written so that NaN, which compares false, is refused too.
+    if not off <= allowed:
+        raise CorruptCheckpoint(
+            f"Expected the network of {WEIGHTS_FILE} to answer the probe playlist as the trained one did, "
+            f"got logits off by {off:.3g}; train and publish again."
+        )
+
+
+def check_same_weights(trained: RecurrentNetwork, stored: RecurrentNetwork) -> None:
+    """Raise CorruptCheckpoint naming the first weight that is stored other than it was trained, to the last bit."""
+    read_back = stored.state_dict()
+    for name, tensor in trained.state_dict().items():
+        if not torch.equal(tensor.detach().to("cpu", torch.float32), read_back[name]):
+            raise CorruptCheckpoint(f"{name} in {WEIGHTS_FILE} reads back other than it was written; check the disk.")
+
+
+def _logits(network: RecurrentNetwork, tracks: tuple[int, ...]) -> torch.Tensor:
+    """Return the logits (V,) after a playlist, in evaluation mode, on the CPU; leave the network as it was."""
+    if network.input_table.device.type != "cpu":
+        network = copy.deepcopy(network).cpu()
+    training = network.training
+    network.eval()
+    try:
+        with torch.inference_mode():
+            outputs, _ = network(torch.tensor([tracks], dtype=torch.int64))
+            logits: torch.Tensor = network.logits(outputs[0, -1])
+            return logits
+    finally:
+        network.train(training)
+
+
+def _check_sizes(catalogue_size: int, network_size: int) -> None:
+    if catalogue_size != network_size:
+        raise IncompatibleCheckpoint(
+            f"Expected a catalogue of {network_size} tracks, one for each row of the network, got {catalogue_size}."
+        )

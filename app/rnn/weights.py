@@ -1,0 +1,106 @@
+"""A network's weights as a safetensors file: written whole, read by mapping it, never by running stored code.
+
+Knows nothing of manifests or folders; it is told the network's configuration and checks the file against it.
+"""
+
+import json
+import math
+import struct
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from app.errors import CorruptCheckpoint, IncompatibleCheckpoint
+from app.rnn.network import NetworkConfig, RecurrentNetwork
+
+# A header states name, type, shape and place of each tensor, about 100 bytes a tensor; our networks have dozens.
+MAX_HEADER_BYTES = 2**20
+
+
+def write_weights(path: Path, network: RecurrentNetwork) -> None:
+    """Write the network's weights in float32; raise CorruptCheckpoint naming a weight that is NaN or infinite."""
+    weights = {
+        name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in network.state_dict().items()
+    }
+    check_finite(path.name, weights)
+    save_file(weights, path, metadata={"format": "pt"})
+
+
+def read_network(path: Path, config: NetworkConfig) -> RecurrentNetwork:
+    """Build the network of `config` over the file's weights, in evaluation mode, on the CPU, without gradients.
+
+    The weights are mapped, not copied: processes that read the same file share its pages. Raises CorruptCheckpoint
+    for a file that is damaged or holds NaN, IncompatibleCheckpoint for one that holds another network.
+    """
+    network = _empty(config, path.name, _check_header(path))
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CorruptCheckpoint(f"{path.name} cannot be mapped: {error}; publish or copy it again.") from error
+    check_finite(path.name, weights)
+    network.load_state_dict(weights, assign=True)
+    return network.requires_grad_(False).eval()
+
+
+def check_finite(file_name: str, weights: dict[str, torch.Tensor]) -> None:
+    """Raise CorruptCheckpoint naming the first tensor that holds NaN or infinity."""
+    for name, tensor in weights.items():
+        # The extremes of a tensor are NaN or infinite when any element is: one pass, no copy.
+        if tensor.numel() and not all(math.isfinite(extreme) for extreme in tensor.aminmax()):
+            raise CorruptCheckpoint(f"Expected finite weights in {file_name}, got NaN or infinity in {name}; retrain.")
+
+
+def _check_header(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape as the file's header states them, without touching the tensors."""
+    try:
+        with path.open("rb") as file:
+            prefix = file.read(8)
+            length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
+            if not 2 <= length <= MAX_HEADER_BYTES:
+                raise CorruptCheckpoint(
+                    f"Expected a header of 2 to {MAX_HEADER_BYTES} bytes in {path.name}, it claims {length}."
+                )
+            header = json.loads(file.read(length))
+    except OSError as error:
+        raise CorruptCheckpoint(f"{path.name} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise CorruptCheckpoint(f"The header of {path.name} is not JSON: {error}.") from error
+    if not isinstance(header, dict):
+        raise CorruptCheckpoint(f"Expected a JSON object as header of {path.name}, got {type(header).__name__}.")
+    header.pop("__metadata__", None)
+    return {name: _shape(path.name, name, entry) for name, entry in header.items()}
+
+
+def _shape(file_name: str, name: str, entry: Any) -> tuple[int, ...]:
+    try:
+        dtype, shape = entry["dtype"], tuple(int(size) for size in entry["shape"])
+    except (TypeError, KeyError, ValueError) as error:
+        raise CorruptCheckpoint(f"The header of {file_name} does not state the shape of {name}.") from error
+    if dtype != "F32":
+        raise IncompatibleCheckpoint(f"Expected {name} in float32 in {file_name}, got {dtype}; publish it again.")
+    return shape
+
+
+def _empty(config: NetworkConfig, file_name: str, found: dict[str, tuple[int, ...]]) -> RecurrentNetwork:
+    """Return the network without memory for its weights, once the shapes found in the file are its own."""
+    # Checked first, because building even an empty network takes a step per layer.
+    if config.num_layers > len(found):
+        raise IncompatibleCheckpoint(f"Expected {config.num_layers} layers in {file_name}, got {len(found)} tensors.")
+    try:
+        with torch.device("meta"):
+            network = RecurrentNetwork(config)
+    except (RuntimeError, OverflowError) as error:
+        raise IncompatibleCheckpoint(f"No network can be built from {config}: {error}.") from error
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    if expected.keys() != found.keys():
+        absent, extra = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+        raise IncompatibleCheckpoint(
+            f"{file_name} is not of the network its manifest describes: missing {absent}, unknown {extra}."
+        )
+    for name, shape in expected.items():
+        if found[name] != shape:
+            raise IncompatibleCheckpoint(f"Expected {name} of shape {shape} in {file_name}, got {found[name]}.")
+    return network
