@@ -2,9 +2,10 @@
 
 SegueError
 ├── Rejected          InvalidEvent · UnknownTrack · InvalidRequest · UnreadableSource · InvalidDataset
-├── NotFound          UnknownListener · UnknownCheckpoint
-├── Conflict          SessionConflict · LabelConflict
-├── TryLater          Overloaded · NoCheckpoint · SessionStoreUnavailable
+│                     InvalidSetting
+├── NotFound          UnknownListener · UnknownCheckpoint · TrackNotFound
+├── Conflict          SessionConflict · LabelConflict · DataFolderInUse
+├── TryLater          Overloaded · NoCheckpoint · SessionStoreUnavailable (NewerSessionRecord)
 ├── CheckpointError   CorruptCheckpoint · IncompatibleCheckpoint · WorseThanBaseline
 └── TrainingError     NotANumber · NothingToLearn · NothingToResume
 
@@ -40,6 +41,10 @@ class InvalidDataset(Rejected):
     """A data set folder that is incomplete or of another version."""
 
 
+class InvalidSetting(Rejected):
+    """A setting that cannot be used as it is."""
+
+
 class NotFound(SegueError):
     """What was asked for is not there."""
 
@@ -52,6 +57,10 @@ class UnknownCheckpoint(NotFound):
     """No checkpoint or label of this name is in the store."""
 
 
+class TrackNotFound(NotFound):
+    """The catalogue that serves holds no track of the id that was asked for."""
+
+
 class Conflict(SegueError):
     """Somebody else was first."""
 
@@ -62,6 +71,10 @@ class SessionConflict(Conflict):
 
 class LabelConflict(Conflict):
     """The labels changed between read and write."""
+
+
+class DataFolderInUse(Conflict):
+    """Another Segue keeps its sessions in this data folder."""
 
 
 class TryLater(SegueError):
@@ -82,6 +95,10 @@ class NoCheckpoint(TryLater):
 
 class SessionStoreUnavailable(TryLater):
     """The session store does not answer."""
+
+
+class NewerSessionRecord(SessionStoreUnavailable):
+    """A session that a newer Segue wrote; this one leaves it alone and answers without it."""
 
 
 class CheckpointError(SegueError):
