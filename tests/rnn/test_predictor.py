@@ -1,0 +1,97 @@
+"""A predictor's batch answers as its singles, and its steps as one pass."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.domain.catalogue import Catalogue, Track
+from app.domain.ranking import Step, StepRequest
+from app.errors import IncompatibleCheckpoint
+from app.rnn.hidden import unstamp
+from app.rnn.network import NetworkConfig, RecurrentNetwork
+from app.rnn.predictor import Predictor
+
+V = 40
+
+
+def predictor(checkpoint_id: str = "one") -> Predictor:
+    torch.manual_seed(9)
+    config = NetworkConfig("gru", V, hidden_size=8, embedding_size=6, skip_input=True, output_size=8, normalised=True)
+    catalogue = Catalogue([Track(f"t{row}", f"Title {row}", "Artist") for row in range(V)])
+    return Predictor(checkpoint_id, RecurrentNetwork(config), catalogue)
+
+
+PREDICTOR = predictor()
+
+
+def state(step: Step) -> torch.Tensor:
+    return unstamp("one", [step.hidden], PREDICTOR.network.state_size)
+
+
+def test_twenty_steps_end_with_the_state_of_one_pass() -> None:
+    tracks = tuple(torch.randint(V, (20,)).tolist())
+    hidden = None
+    for track in tracks:
+        step = PREDICTOR.step([StepRequest(hidden, (track,), (track,), frozenset(), 5)])[0]
+        hidden = step.hidden
+    replayed = PREDICTOR.step([StepRequest(None, tracks, tracks, frozenset(), 5)])[0]
+    torch.testing.assert_close(state(step), state(replayed), rtol=1e-5, atol=1e-5)
+    assert step.ranking.tracks == replayed.ranking.tracks
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> list[StepRequest]:
+    rows = st.integers(0, V - 1)
+    heard = draw(st.lists(rows, max_size=5).map(tuple))
+    hidden = PREDICTOR.step([StepRequest(None, heard, heard, frozenset(), 0)])[0].hidden
+    return [
+        StepRequest(
+            draw(st.sampled_from([None, hidden])),
+            draw(st.lists(rows, max_size=12).map(tuple)),
+            (),
+            draw(st.frozensets(rows, max_size=V)),
+            draw(st.integers(0, 50)),
+        )
+        for _ in range(draw(st.integers(1, 9)))
+    ]
+
+
+@given(requests())
+@settings(max_examples=40, deadline=None)
+def test_a_batch_answers_as_its_singles(batch: list[StepRequest]) -> None:
+    for request, together in zip(batch, PREDICTOR.step(batch), strict=True):
+        alone = PREDICTOR.step([request])[0]
+        torch.testing.assert_close(state(together), state(alone), rtol=1e-5, atol=1e-5)
+        assert together.ranking.tracks == alone.ranking.tracks
+        assert together.ranking.probabilities == pytest.approx(alone.ranking.probabilities, abs=1e-5)
+        assert len(together.ranking.tracks) == min(request.limit, V - len(request.excluded))
+
+
+def test_asking_again_without_a_track_gives_the_same_answer() -> None:
+    first = PREDICTOR.step([StepRequest(None, (3, 4), (3, 4), frozenset(), 7)])[0]
+    again = PREDICTOR.step([StepRequest(first.hidden, (), (3, 4), frozenset(), 7)])[0]
+    assert again.hidden == first.hidden
+    assert again.ranking.tracks == first.ranking.tracks
+
+
+def test_a_state_of_another_checkpoint_is_never_read() -> None:
+    theirs = predictor("two").step([StepRequest(None, (1,), (1,), frozenset(), 0)])[0].hidden
+    with pytest.raises(IncompatibleCheckpoint, match="of two"):
+        PREDICTOR.step([StepRequest(theirs, (2,), (2,), frozenset(), 5)])
+
+
+def test_no_requests_no_steps() -> None:
+    assert PREDICTOR.step([]) == []
+
+
+def test_the_catalogue_has_to_fit_the_network() -> None:
+    with pytest.raises(IncompatibleCheckpoint, match=r"catalogue of 40 tracks.*got 1"):
+        Predictor("one", PREDICTOR.network, Catalogue([Track("a", "A", "B")]))
+
+
+def test_warming_up_leaves_answers_alone() -> None:
+    request = StepRequest(None, (5,), (5,), frozenset(), 3)
+    before = PREDICTOR.step([request])
+    PREDICTOR.warm_up()
+    assert PREDICTOR.step([request]) == before
