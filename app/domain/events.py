@@ -18,6 +18,9 @@ class EventKind(StrEnum):
     DISLIKED = "disliked"
     SEEDED = "seeded"
 
+    # As the string it is; an enum's own hash is a Python call, which a session's fifty kinds would pay at every load.
+    __hash__ = str.__hash__
+
     @property
     def advances(self) -> bool:
         """Whether the network reads the track: it was heard, or the listener asked to start from it."""

