@@ -1,0 +1,218 @@
+"""One loop that judges every model, the network and the baselines alike, on the same targets.
+
+Every track of every session but the first is a target, ranked among the whole catalogue. Knows nothing of how a
+model ranks; it asks for places and the first tracks.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.dataset.folder import Sessions
+from app.errors import InvalidDataset
+from app.trainer.breakdown import Slice, by_popularity, by_position
+from app.trainer.metrics import (
+    CUTOFFS,
+    HEADLINE,
+    coverage,
+    gains,
+    hits,
+    log_loss,
+    mean_popularity,
+    reciprocal_ranks,
+)
+from app.trainer.resampling import RESAMPLES, Interval, SessionTotals
+from app.trainer.targets import Targets
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What a model made of some targets.
+
+    targets (n,) are positions in `Targets.of(sessions)`; places (n,) count from 1 over the whole catalogue, ties
+    against the model; tops (n, depth) are the catalogue rows ranked first, -1 where the model has no more to say;
+    log_probabilities (n,) are those of the targets, None for a model without probabilities.
+    """
+
+    targets: NDArray[np.int64]
+    places: NDArray[np.int64]
+    tops: NDArray[np.int32]
+    log_probabilities: NDArray[np.float64] | None = None
+
+
+class Judged(Protocol):
+    """A model that can be judged: it says, for every target, where it ranks it and what it ranks first."""
+
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
+
+    @property
+    def catalogue_size(self) -> int:
+        """How many tracks it ranks."""
+
+    def judge(self, sessions: Sessions, depth: int) -> Iterator[Judgement]:
+        """Yield judgements that together hold each target of the sessions once, in any order."""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """How good one model is on one set of targets.
+
+    `figures` holds recall@k, mrr@k and ndcg@k; `intervals` their 95 % bootstrap intervals. `popularity` is how often
+    a recommended track was played in training, `popularity_ratio` that over the same for the tracks really played:
+    above 1 the model plays safe. `first_tracks` counts the different tracks ranked first. `totals` are the sums per
+    session behind the figures, for comparing two models; they are not written out.
+    """
+
+    model: str
+    sessions: int
+    targets: int
+    target_tracks: int
+    catalogue_size: int
+    figures: dict[str, float]
+    intervals: dict[str, Interval]
+    coverage: float
+    first_tracks: int
+    popularity: float | None
+    popularity_ratio: float | None
+    log_loss: float | None
+    by_position: tuple[Slice, ...]
+    by_popularity: tuple[Slice, ...]
+    totals: SessionTotals = field(repr=False, compare=False)
+
+    @property
+    def recall(self) -> float:
+        """Recall@20, the share of targets among the first 20."""
+        return self.figures[f"recall@{HEADLINE}"]
+
+    @property
+    def mrr(self) -> float:
+        """MRR@20, the mean of 1/place, 0 beyond the first 20."""
+        return self.figures[f"mrr@{HEADLINE}"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values; what is not a finite number is None."""
+        numbers = {
+            **self.figures,
+            f"coverage@{HEADLINE}": self.coverage,
+            f"popularity@{HEADLINE}": self.popularity,
+            f"popularity_ratio@{HEADLINE}": self.popularity_ratio,
+            "log_loss": self.log_loss,
+        }
+        return {
+            "model": self.model,
+            "sessions": self.sessions,
+            "targets": self.targets,
+            "target_tracks": self.target_tracks,
+            "catalogue_size": self.catalogue_size,
+            "first_tracks": self.first_tracks,
+            **{name: _finite(value) for name, value in numbers.items()},
+            "intervals": {name: [interval.low, interval.high] for name, interval in self.intervals.items()},
+            "by_position": [part.to_dict() for part in self.by_position],
+            "by_popularity": [part.to_dict() for part in self.by_popularity],
+        }
+
+
+def evaluate(
+    model: Judged,
+    sessions: Sessions,
+    cutoffs: Sequence[int] = CUTOFFS,
+    *,
+    support: NDArray[np.int64] | None = None,
+    seen_only: bool = False,
+    resamples: int = RESAMPLES,
+) -> Metrics:
+    """Judge a model on every target of the sessions.
+
+    support (V,) counts the plays of each track in training; without it nothing is said about popularity, and
+    `seen_only`, which leaves out targets never played in training, is an error. `resamples` of 0 leaves out the
+    intervals and the breakdowns. Raises InvalidDataset when there is no target.
+    """
+    if seen_only and support is None:
+        raise ValueError("Expected the training play counts with seen_only, got none.")
+    targets = Targets.of(sessions)
+    wanted = support[targets.tracks] > 0 if seen_only and support is not None else np.ones(len(targets), np.bool_)
+    if not wanted.any():
+        raise InvalidDataset(
+            "Expected at least one session of two tracks the model can rank, found none. Use more or longer sessions."
+        )
+    tally = _Tally(model.catalogue_size, targets, wanted, support)
+    for judgement in model.judge(sessions, HEADLINE):
+        tally.add(judgement)
+    return tally.metrics(model.name, tuple(sorted({*cutoffs, HEADLINE})), resamples)
+
+
+class _Tally:
+    """What the judgements add up to so far."""
+
+    def __init__(
+        self,
+        catalogue_size: int,
+        targets: Targets,
+        wanted: NDArray[np.bool_],
+        support: NDArray[np.int64] | None,
+    ) -> None:
+        self._targets = targets
+        self._wanted = wanted
+        self._support = support
+        self._places = np.zeros(len(targets), np.int64)
+        self._log_probabilities = np.full(len(targets), np.nan)
+        self._has_probabilities = True
+        self._recommended = np.zeros(catalogue_size, np.int64)
+        self._first = np.zeros(catalogue_size, np.bool_)
+
+    def add(self, judgement: Judgement) -> None:
+        """Take in the judgement of some targets."""
+        if self._places[judgement.targets].any():
+            raise ValueError("A model judged a target twice. This is a bug.")
+        self._places[judgement.targets] = judgement.places
+        if judgement.log_probabilities is None:
+            self._has_probabilities = False
+        else:
+            self._log_probabilities[judgement.targets] = judgement.log_probabilities
+        tops = judgement.tops[self._wanted[judgement.targets]]
+        self._recommended += np.bincount(tops[tops >= 0], minlength=len(self._recommended))
+        self._first[tops[:, 0][tops[:, 0] >= 0]] = True
+
+    def metrics(self, name: str, cutoffs: tuple[int, ...], resamples: int) -> Metrics:
+        """Return the figures over all wanted targets."""
+        if not self._places.all():
+            raise ValueError(f"{name} left {np.count_nonzero(self._places == 0)} targets unjudged. This is a bug.")
+        places, session = self._places[self._wanted], self._targets.session[self._wanted]
+        tracks, position = self._targets.tracks[self._wanted], self._targets.position[self._wanted]
+        measures = {"recall": hits, "mrr": reciprocal_ranks, "ndcg": gains}
+        totals = SessionTotals.of(
+            session, {f"{word}@{k}": measure(places, k) for word, measure in measures.items() for k in cutoffs}
+        )
+        shown = played = None
+        if self._support is not None:
+            shown = mean_popularity(self._recommended, self._support)
+            played = mean_popularity(np.bincount(tracks, minlength=len(self._support)), self._support)
+        return Metrics(
+            model=name,
+            sessions=len(totals.counts),
+            targets=len(places),
+            target_tracks=len(np.unique(tracks)),
+            catalogue_size=len(self._recommended),
+            figures=totals.means(),
+            intervals=totals.intervals(resamples) if resamples else {},
+            coverage=coverage(self._recommended > 0),
+            first_tracks=int(np.count_nonzero(self._first)),
+            popularity=shown,
+            popularity_ratio=shown / played if shown is not None and played else None,
+            log_loss=log_loss(self._log_probabilities[self._wanted]) if self._has_probabilities else None,
+            by_position=by_position(places, position, session) if resamples else (),
+            by_popularity=(
+                by_popularity(places, self._support[tracks], session) if resamples and self._support is not None else ()
+            ),
+            totals=totals,
+        )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None
