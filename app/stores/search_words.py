@@ -1,0 +1,42 @@
+"""How a name is cut into the words that are searched: folded the same way when indexed and when asked.
+
+Coarser than `domain.spelling`, which decides what *is* the same song; here it is enough that a person would find it.
+"""
+
+import re
+import unicodedata
+
+MAX_WORDS = 12
+MAX_WORD_LENGTH = 32
+
+# Letters that no normal form takes apart, written as people type them.
+_PLAIN = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "ŧ": "t"}
+)
+# Within a word these are often left out: "don't", "Guns N' Roses", "P!nk" and "Ke$ha" keep theirs as a letter.
+_SILENT = str.maketrans("", "", "'’‘`´ʼ")
+_WORD = re.compile(r"[^\W_]+")
+
+
+def fold(text: str) -> str:
+    """Return the words of a name, lower case, without diacritics and punctuation, one blank between them.
+
+    `Sigur Rós` is `sigur ros`, `Guns N' Roses` is `guns n roses`; a name of nothing but signs (`!!!`) keeps them.
+    """
+    plain = unicodedata.normalize("NFKD", text.casefold()).translate(_PLAIN)
+    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    words = _WORD.findall(unicodedata.normalize("NFC", bare.translate(_SILENT).replace("&", " and ")))
+    if not words:
+        # Control characters and lone surrogates have no place in a database; category C holds both.
+        words = "".join(" " if unicodedata.category(sign)[0] == "C" else sign for sign in bare).split()
+    return " ".join(word[:MAX_WORD_LENGTH] for word in words)
+
+
+def indexed_words(artist: str, title: str) -> list[str]:
+    """Return the words under which a track is found, from its folded names.
+
+    The artist's name is also one word, so that `acdc` finds `AC/DC` and `beegees` the `Bee Gees`.
+    """
+    words = [*artist.split(), *title.split()]
+    together = artist.replace(" ", "")
+    return [*words, together] if " " in artist and len(together) <= MAX_WORD_LENGTH else words
