@@ -1,0 +1,1 @@
+"""The catalogue that ships with Segue and the listeners who play it."""
