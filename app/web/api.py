@@ -1,0 +1,53 @@
+"""The API as one application: every route, the errors' shape, the envelope.
+
+What the routes work with comes through the lifespan, which yields `{"doors": Doors}`.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from fastapi import FastAPI
+
+from app.web.envelope import Envelope
+from app.web.metrics import RequestMetrics
+from app.web.openapi import describe
+from app.web.problems import HANDLERS
+from app.web.routes import events, health, listeners, models, next_tracks, playlists, problems, tracks
+
+DESCRIPTION = """\
+Segue answers one question for a music app, at every moment of listening: *what plays next?*
+
+Report plays and skips, get the next tracks, fetch a whole playlist. Errors are RFC 9457 problems with a closed list of
+`code`s. Unknown fields are refused. Ids are strings of 1 to 256 characters after NFC; times are RFC 3339 with offset.
+"""
+
+
+class Lifespan(Protocol):
+    """Opens what a worker needs, yields it as `{"doors": Doors}`, closes it."""
+
+    def __call__(self, app: FastAPI, /) -> AbstractAsyncContextManager[Mapping[str, Any]]:
+        """Begin and end one worker's life."""
+
+
+def build_api(lifespan: Lifespan, metrics: RequestMetrics, *, version: str) -> FastAPI:
+    """Return the application; `metrics` counts its requests and is shown at /metrics."""
+    app = FastAPI(
+        title="Segue",
+        summary="What plays next",
+        description=DESCRIPTION,
+        version=version,
+        lifespan=lifespan,
+        exception_handlers=dict(HANDLERS),
+        redirect_slashes=False,
+        # Their pages load scripts from elsewhere; no request leaves the machine.
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.metrics = metrics
+    # The hot calls first. Not include_router: it puts a look-up of its own in front of every request.
+    for module in (next_tracks, events, playlists, tracks, listeners, models, health, problems):
+        app.router.routes.extend(module.router.routes)
+    app.add_middleware(Envelope, metrics=metrics)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    return app

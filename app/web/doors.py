@@ -1,0 +1,177 @@
+"""What the routes need of the rest, method by method, and nothing else of it.
+
+The wiring puts one `Doors` into the lifespan state; nothing here imports torch or Redis.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from starlette.requests import Request
+
+from app.domain.catalogue import Catalogue
+from app.domain.events import ListenerEvent
+from app.domain.playlist import Playlist, PlaylistAsk
+from app.domain.recommendation import Ask, EventReceipt, Recommendation
+from app.domain.session import ListenerSession
+
+
+class Recommending(Protocol):
+    """The walk: takes in events and answers what may follow."""
+
+    async def observe(self, listener_id: str, events: Sequence[ListenerEvent], ask: Ask) -> Recommendation:
+        """Take in one listener's events and rank what may follow them."""
+
+    async def recommend(self, ask: Ask) -> Recommendation:
+        """Rank what may follow `ask.recent`; nothing is stored."""
+
+    async def record(self, events: Sequence[ListenerEvent]) -> list[EventReceipt]:
+        """Take in events of many listeners; one receipt each, in order."""
+
+    async def playlist(self, ask: PlaylistAsk) -> Playlist:
+        """Play ahead of seeds or of a listener's session."""
+
+    async def listener(self, listener_id: str) -> ListenerSession:
+        """Return what is remembered of a listener; raise UnknownListener."""
+
+    async def forget(self, listener_id: str) -> bool:
+        """Delete what is remembered of a listener; tell whether there was anything."""
+
+
+class LoadedCheckpoint(Protocol):
+    """A checkpoint in memory."""
+
+    @property
+    def checkpoint_id(self) -> str:
+        """Which one."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The tracks it can rank."""
+
+
+class Searching(Protocol):
+    """Finds tracks by what a person types. May read from disk: it is called on a thread."""
+
+    def find(self, query: str, limit: int) -> Sequence[int]:
+        """Return the catalogue rows of the best matches, best first."""
+
+
+class ServedCheckpoint(Protocol):
+    """The checkpoint that answers now, with all that answers from it."""
+
+    @property
+    def predictor(self) -> LoadedCheckpoint:
+        """The network and its catalogue."""
+
+    @property
+    def search(self) -> Searching:
+        """The search over that catalogue."""
+
+
+class RefusedCheckpoint(Protocol):
+    """A checkpoint that was promoted but must not serve."""
+
+    @property
+    def checkpoint_id(self) -> str:
+        """Which one."""
+
+    @property
+    def reason(self) -> str:
+        """Why."""
+
+
+class Following(Protocol):
+    """Keeps the promoted checkpoint loaded and warmed."""
+
+    @property
+    def current(self) -> ServedCheckpoint:
+        """The checkpoint that answers now; raises NoCheckpoint."""
+
+    @property
+    def refusal(self) -> RefusedCheckpoint | None:
+        """The promoted checkpoint that was refused, if the newest one was."""
+
+
+class PublishedCheckpoint(Protocol):
+    """One checkpoint as its manifest tells it."""
+
+    @property
+    def checkpoint_id(self) -> str:
+        """Its id."""
+
+    @property
+    def created_at(self) -> str:
+        """When it was published, RFC 3339."""
+
+    @property
+    def status(self) -> str:
+        """`accepted` or `rejected`."""
+
+    @property
+    def reason(self) -> str:
+        """Why."""
+
+    @property
+    def network_fields(self) -> dict[str, Any]:
+        """The network's configuration."""
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """How it was trained."""
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What it was trained on."""
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """How it ranks."""
+
+    @property
+    def baselines(self) -> dict[str, dict[str, Any]]:
+        """How counting ranks, on the same sessions."""
+
+
+class CheckpointLabels(Protocol):
+    """Which checkpoint is to serve."""
+
+    @property
+    def version(self) -> int:
+        """Counts the changes."""
+
+    @property
+    def stable(self) -> str | None:
+        """The id that serves."""
+
+
+class Publishing(Protocol):
+    """The checkpoint store. Reads from disk: it is called on a thread."""
+
+    def list(self) -> Sequence[PublishedCheckpoint]:
+        """Return every whole checkpoint."""
+
+    def labels(self) -> CheckpointLabels:
+        """Return what is promoted."""
+
+
+class Pinging(Protocol):
+    """The session store, as far as its health goes."""
+
+    async def ping(self) -> None:
+        """Return when it answers; raise SessionStoreUnavailable otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Everything behind the routes of one worker."""
+
+    recommender: Recommending
+    reloader: Following
+    checkpoints: Publishing
+    session_store: Pinging
+
+
+def doors(request: Request) -> Doors:
+    """Return what the lifespan opened for this worker."""
+    return cast("Doors", request.scope["state"]["doors"])

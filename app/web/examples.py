@@ -1,0 +1,170 @@
+"""The examples of the OpenAPI, from the catalogue that ships.
+
+Tests send every request to a real server and hold every answer to its model.
+"""
+
+from typing import Any
+
+_CHECKPOINT = "20261122T101500Z-3f9c1a"
+
+TRACK_ANSWER: dict[str, Any] = {
+    "track_id": "queen-bohemian-rhapsody",
+    "title": "Bohemian Rhapsody",
+    "artist": "Queen",
+    "album": "A Night at the Opera",
+    "year": 1975,
+    "genre": "rock",
+    "tags": ["classic rock", "70s"],
+    "duration_s": 354,
+}
+TRACKS_ANSWER = {"query": "bohemian rapsody", "tracks": [TRACK_ANSWER]}
+
+_RANKED = [
+    {
+        "rank": 1,
+        "probability": 0.0421,
+        "track_id": "led-zeppelin-stairway-to-heaven",
+        "title": "Stairway to Heaven",
+        "artist": "Led Zeppelin",
+        "album": "Led Zeppelin IV",
+        "year": 1971,
+        "genre": "rock",
+        "tags": ["classic rock", "70s"],
+        "duration_s": 482,
+    },
+    {
+        "rank": 2,
+        "probability": 0.0317,
+        "track_id": "pink-floyd-wish-you-were-here",
+        "title": "Wish You Were Here",
+        "artist": "Pink Floyd",
+        "album": "Wish You Were Here",
+        "year": 1975,
+        "genre": "rock",
+        "tags": ["progressive rock", "70s"],
+        "duration_s": 334,
+    },
+]
+_APPLIED = {"event_id": "play-1", "listener_id": "ann", "outcome": "applied", "seq": 1, "detail": None}
+
+NEXT_REQUESTS: dict[str, Any] = {
+    "after_an_event": {
+        "listener_id": "ann",
+        "event": {
+            "type": "played",
+            "track_id": "queen-bohemian-rhapsody",
+            "event_id": "play-1",
+            "at": "2026-11-22T10:15:00+01:00",
+        },
+        "n": 2,
+    },
+    "without_a_session": {
+        "recent": ["queen-bohemian-rhapsody", "led-zeppelin-stairway-to-heaven"],
+        "n": 5,
+        "artist_gap": 3,
+    },
+    "start": {},
+}
+NEXT_ANSWER = {
+    "recommendation_id": "rec_8c1f0b6f2a7d4e9b31c05d77",
+    "listener_id": "ann",
+    "checkpoint_id": _CHECKPOINT,
+    "seq": 1,
+    "tracks": _RANKED,
+    "events": [_APPLIED],
+    "unknown_tracks": [],
+    "pool": {"before": 1024, "after": 1023},
+    "degraded": [],
+}
+
+EVENTS_REQUESTS: dict[str, Any] = {
+    "two_listeners": {
+        "events": [
+            {
+                "listener_id": "ann",
+                "type": "skipped",
+                "track_id": "led-zeppelin-stairway-to-heaven",
+                "event_id": "skip-1",
+                "at": "2026-11-22T10:16:30+01:00",
+            },
+            {"listener_id": "bob", "type": "liked", "track_id": "queen-bohemian-rhapsody", "event_id": "like-1"},
+        ]
+    }
+}
+EVENTS_ANSWER = {
+    "events": [
+        {"event_id": "skip-1", "listener_id": "ann", "outcome": "applied", "seq": 2, "detail": None},
+        {"event_id": "like-1", "listener_id": "bob", "outcome": "applied", "seq": 1, "detail": None},
+    ]
+}
+
+PLAYLIST_REQUESTS: dict[str, Any] = {
+    "greedy": {"n": 2, "seeds": ["queen-bohemian-rhapsody"], "artist_gap": 2},
+    "sampled": {
+        "n": 10,
+        "seeds": ["queen-bohemian-rhapsody"],
+        "choosing": "sample",
+        "temperature": 1.2,
+        "top_k": 50,
+        "top_p": 0.9,
+        "seed": 7,
+    },
+}
+PLAYLIST_ANSWER = {
+    "playlist_id": "pl_4be0d1c26f63ab4087d9aa10",
+    "checkpoint_id": _CHECKPOINT,
+    "seeds": ["queen-bohemian-rhapsody"],
+    "unknown_tracks": [],
+    "tracks": _RANKED,
+    "seed": None,
+    "shortfall": None,
+    "degraded": [],
+}
+
+LISTENER_ANSWER = {
+    "listener_id": "ann",
+    "seq": 1,
+    "session_id": "4f1c7a90be23d6e8",
+    "checkpoint_id": _CHECKPOINT,
+    "recent": [
+        {
+            "track_id": "queen-bohemian-rhapsody",
+            "type": "played",
+            "at": "2026-11-22T09:15:00.000+00:00",
+            "read": True,
+            "current": True,
+        }
+    ],
+    "blocked_tracks": [],
+    "blocked_artists": [],
+    "updated_at": "2026-11-22T09:15:00.120+00:00",
+}
+
+MODELS_ANSWER = {
+    "serving": _CHECKPOINT,
+    "refused": None,
+    "labels": {"version": 1, "stable": _CHECKPOINT},
+    "models": [
+        {
+            "checkpoint_id": _CHECKPOINT,
+            "created_at": "2026-11-22T10:15:00Z",
+            "status": "accepted",
+            "reason": "recall@20 0.31 against 0.12 of the best baseline it must beat",
+            "network": {"rnn_kind": "gru", "hidden_size": 100, "num_layers": 1},
+            "training": {"epochs": 10, "learning_rate": 0.001},
+            "data": {"tracks": 1024, "sessions": 20000},
+            "metrics": {"recall@20": 0.31, "mrr@20": 0.11},
+            "baselines": {"popularity": {"recall@20": 0.08, "mrr@20": 0.02}},
+        }
+    ],
+}
+
+ALIVE_ANSWER = {"status": "alive"}
+READY_ANSWER = {"status": "ready", "checkpoint_id": _CHECKPOINT, "session_store": "up", "refused": None}
+METRICS_ANSWER = 'segue_http_requests_total{method="POST",route="/v1/next",status="200"} 1.0\n'
+PROBLEM_EXPLAINED = {
+    "code": "unknown_listener",
+    "status": 404,
+    "title": "Nothing is remembered of this listener",
+    "advice": "Send an event first, or take it as new.",
+}

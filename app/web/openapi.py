@@ -1,0 +1,88 @@
+"""The OpenAPI page: what FastAPI finds in the routes, and the bodies that the routes read themselves.
+
+Knows nothing of any one route.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import models_json_schema
+
+from app.web.problems import CODES, PROBLEMS
+from app.web.schemas.events import EventsRequest
+from app.web.schemas.next_tracks import NextRequest
+from app.web.schemas.playlists import PlaylistRequest
+from app.web.schemas.problems import ProblemAnswer
+
+REQUEST_BODIES: tuple[type[BaseModel], ...] = (EventsRequest, NextRequest, PlaylistRequest)
+_REFERENCE = "#/components/schemas/{model}"
+
+REQUEST_ID = {
+    "name": "X-Request-ID",
+    "in": "header",
+    "required": False,
+    "description": "Your name for this request, echoed and logged: up to 128 letters, digits, `.`, `_`, `-`.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
+}
+HEADERS = {
+    "X-Request-ID": "The request's name, yours or ours.",
+    "X-Model-Version": "The checkpoint that answered.",
+    "Server-Timing": "Milliseconds per stage: load, queue, step, rank, commit.",
+}
+
+
+def body_of(model: type[BaseModel], examples: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe the JSON body of a route that reads it itself."""
+    described = {name: {"value": value} for name, value in examples.items()}
+    schema = {"$ref": _REFERENCE.format(model=model.__name__)}
+    return {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema, "examples": described}}}
+    }
+
+
+def answered(model: Any, example: Any, *headers: str, description: str = "Done") -> dict[int | str, dict[str, Any]]:
+    """Describe the good answer of a route: its model, a real example, and the headers it adds."""
+    return {
+        200: {
+            "model": model,
+            "description": description,
+            "content": {"application/json": {"example": example}},
+            "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", *headers)},
+        }
+    }
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document, made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, summary=app.summary, description=app.description, routes=app.routes
+        )
+        components = document.setdefault("components", {})
+        schemas = components.setdefault("schemas", {})
+        _, bodies = models_json_schema([(body, "validation") for body in REQUEST_BODIES], ref_template=_REFERENCE)
+        schemas.update(bodies["$defs"])
+        schemas.update(_problem_schema())
+        components["headers"] = {
+            name: {"description": text, "schema": {"type": "string"}} for name, text in HEADERS.items()
+        }
+        for path in document["paths"].values():
+            for operation in path.values():
+                operation.setdefault("parameters", []).append(REQUEST_ID)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _problem_schema() -> dict[str, Any]:
+    schema = TypeAdapter(ProblemAnswer).json_schema(ref_template=_REFERENCE)
+    fields = schema.pop("$defs")
+    schema["title"] = "Problem"
+    schema["properties"]["code"] = {
+        "type": "string",
+        "enum": list(CODES),
+        "description": "\n".join(f"- `{row.code}` ({row.status}): {row.title}." for row in PROBLEMS.values()),
+    }
+    return {"Problem": schema, **fields}

@@ -1,0 +1,207 @@
+"""One table from errors to status, code and title; every error of the API leaves through it, in one shape.
+
+RFC 9457. A class without a row of its own takes that of its nearest ancestor, so a new error is never a surprise.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from app.errors import (
+    CheckpointError,
+    Conflict,
+    InvalidEvent,
+    InvalidRequest,
+    LabelConflict,
+    NoCheckpoint,
+    NotFound,
+    Overloaded,
+    Rejected,
+    SegueError,
+    SessionConflict,
+    SessionStoreUnavailable,
+    TrackNotFound,
+    TryLater,
+    UnknownCheckpoint,
+    UnknownListener,
+    UnknownTrack,
+)
+from app.web.body import BodyTooLarge, InvalidFields, NotJson, UnsupportedMediaType
+from app.web.media import NotAcceptable
+from app.web.schemas.problems import ProblemAnswer, field_problems
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class NoSuchRoute(NotFound):
+    """A path this API does not have."""
+
+
+class MethodNotAllowed(Rejected):
+    """A path this API has, with another method."""
+
+
+class UnknownProblem(NotFound):
+    """A problem code that is not in the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One row: how an error is told over HTTP. `advice` says what a caller can do about it."""
+
+    status: int
+    code: str
+    title: str
+    advice: str
+
+    @property
+    def type(self) -> str:
+        """Where the problem is explained, relative to the API."""
+        return f"/problems/{self.code}"
+
+
+INTERNAL_ERROR = Problem(
+    500,
+    "internal_error",
+    "Something broke on our side",
+    "Report it with the request_id; the server's log has the rest.",
+)
+
+PROBLEMS: dict[type[Exception], Problem] = {
+    Exception: INTERNAL_ERROR,
+    NotJson: Problem(400, "not_json", "The body is not JSON", "Send UTF-8 JSON; the detail says where it ends to be."),
+    Rejected: Problem(422, "rejected", "What was sent cannot be used", "Change the request as the detail says."),
+    InvalidRequest: Problem(
+        422, "invalid_request", "The request is not what this call takes", "`errors` lists each field."
+    ),
+    InvalidEvent: Problem(422, "invalid_event", "No session can take in this event", "Change it as the detail says."),
+    UnknownTrack: Problem(
+        422, "unknown_track", "A track of the catalogue is needed here", "Find track ids with GET /v1/tracks?q=."
+    ),
+    NotFound: Problem(404, "not_found", "It is not there", "Check the id."),
+    NoSuchRoute: Problem(404, "no_such_route", "There is no such call", "GET /openapi.json lists every call."),
+    UnknownListener: Problem(
+        404, "unknown_listener", "Nothing is remembered of this listener", "Send an event first, or take it as new."
+    ),
+    UnknownCheckpoint: Problem(404, "unknown_checkpoint", "There is no such checkpoint", "GET /v1/models lists them."),
+    TrackNotFound: Problem(
+        404, "track_not_found", "The catalogue holds no such track", "Find track ids with GET /v1/tracks?q=."
+    ),
+    UnknownProblem: Problem(404, "unknown_problem", "There is no such problem code", "docs/api.md lists them."),
+    MethodNotAllowed: Problem(
+        405, "method_not_allowed", "The call has another method", "The Allow header names those it has."
+    ),
+    NotAcceptable: Problem(
+        406, "not_acceptable", "None of the accepted media types can be had", "Ask for one that the detail names."
+    ),
+    Conflict: Problem(409, "conflict", "Somebody else was first", "Look at how it stands now and try again."),
+    SessionConflict: Problem(
+        409, "session_conflict", "The listener's session changed meanwhile", "Send the same events again."
+    ),
+    LabelConflict: Problem(409, "label_conflict", "The labels changed meanwhile", "Read them and try again."),
+    BodyTooLarge: Problem(413, "body_too_large", "The body is too large", "Send it in parts of at most 1 MiB."),
+    UnsupportedMediaType: Problem(
+        415, "unsupported_media_type", "The body is not said to be JSON", "Send content-type: application/json."
+    ),
+    CheckpointError: Problem(
+        500, "checkpoint_unusable", "A checkpoint cannot be used", "An operator has to publish or restore it."
+    ),
+    TryLater: Problem(503, "try_later", "Not now", "Send the same request again after Retry-After seconds."),
+    Overloaded: Problem(503, "overloaded", "Too many requests are waiting", "Send it again after Retry-After seconds."),
+    NoCheckpoint: Problem(
+        503, "no_checkpoint", "No model has been promoted yet", "An operator has to train or promote one."
+    ),
+    SessionStoreUnavailable: Problem(
+        503, "session_store_unavailable", "The session store does not answer", "Send the same events again later."
+    ),
+}
+
+CODES = tuple(sorted({problem.code for problem in PROBLEMS.values()}))
+
+
+def problem_of(error: type[Exception]) -> Problem:
+    """Return the row of the nearest class that has one."""
+    return next(PROBLEMS[ancestor] for ancestor in error.__mro__ if ancestor in PROBLEMS)
+
+
+def problem_response(error: Exception, scope: Scope) -> Response:
+    """Tell an error. What nobody foresaw is told without its words: they may name internals."""
+    problem = problem_of(type(error))
+    detail = str(error) if isinstance(error, SegueError) and problem is not INTERNAL_ERROR else problem.advice
+    answer: ProblemAnswer = {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "code": problem.code,
+        "detail": detail,
+        "request_id": scope["state"]["request_id"],
+    }
+    if isinstance(error, InvalidFields):
+        answer["errors"] = error.fields
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TryLater) else None
+    return Response(to_json(answer), problem.status, headers, PROBLEM_JSON)
+
+
+async def on_segue_error(request: Request, error: Exception) -> Response:
+    """Tell an error in our own words."""
+    return problem_response(error, request.scope)
+
+
+async def on_invalid_parameters(request: Request, error: Exception) -> Response:
+    """Tell what FastAPI found in path, query and headers, in the same shape as what we find in bodies."""
+    assert isinstance(error, RequestValidationError)
+    return problem_response(InvalidFields(field_problems(error.errors())), request.scope)
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """Tell the framework's own refusals, which are all about paths and methods."""
+    assert isinstance(error, HTTPException)
+    method, path = request.method, request.url.path
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return problem_response(NoSuchRoute(f"Expected a path of this API, got {path!r}."), request.scope)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = dict(error.headers or {}).get("Allow", "")
+        message = f"Expected {allowed} for {path!r}, got {method}."
+        response = problem_response(MethodNotAllowed(message), request.scope)
+        response.headers["Allow"] = allowed
+        return response
+    return problem_response(Rejected(error.detail), request.scope)
+
+
+HANDLERS: Mapping[Any, Any] = {
+    SegueError: on_segue_error,
+    RequestValidationError: on_invalid_parameters,
+    HTTPException: on_http_exception,
+}
+
+
+def told(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
+    """Describe the errors of one route for the OpenAPI: each status once, an example for each code."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for problem in sorted({problem_of(error) for error in (*errors, Exception)}, key=lambda row: row.status):
+        example: ProblemAnswer = {
+            "type": problem.type,
+            "title": problem.title,
+            "status": problem.status,
+            "code": problem.code,
+            "detail": problem.advice,
+            "request_id": "6f1e0c5a2b9d4e7f",
+        }
+        described = responses.setdefault(
+            problem.status,
+            {
+                "description": "",
+                "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
+            },
+        )
+        described["description"] += f"{' / ' if described['description'] else ''}{problem.title}"
+        described["content"][PROBLEM_JSON]["examples"][problem.code] = {"value": example}
+    return responses

@@ -1,0 +1,22 @@
+"""Alive and ready: two different answers."""
+
+from typing import Literal
+
+from typing_extensions import TypedDict
+
+from app.web.schemas.models import RefusedAnswer
+
+
+class AliveAnswer(TypedDict):
+    """The process runs and answers."""
+
+    status: Literal["alive"]
+
+
+class ReadyAnswer(TypedDict):
+    """This worker can answer listeners. With the session store down it does so from what requests carry."""
+
+    status: Literal["ready"]
+    checkpoint_id: str
+    session_store: Literal["up", "down"]
+    refused: RefusedAnswer | None

@@ -1,0 +1,82 @@
+"""Tracks as callers see them: alone, found by a search, or ranked.
+
+Knows nothing of how a track was found or ranked.
+"""
+
+from collections.abc import Iterable
+
+from typing_extensions import TypedDict
+
+from app.domain.catalogue import Track
+from app.domain.recommendation import RankedTrack
+
+
+class TrackAnswer(TypedDict):
+    """One track of the catalogue; null where nobody told."""
+
+    track_id: str
+    title: str
+    artist: str
+    album: str | None
+    year: int | None
+    genre: str | None
+    tags: tuple[str, ...]
+    duration_s: int | None
+
+
+class RankedTrackAnswer(TypedDict):
+    """One suggestion: `rank` counts from 1, `probability` is the softmax over the whole catalogue."""
+
+    rank: int
+    probability: float
+    track_id: str
+    title: str
+    artist: str
+    album: str | None
+    year: int | None
+    genre: str | None
+    tags: tuple[str, ...]
+    duration_s: int | None
+
+
+class TracksAnswer(TypedDict):
+    """The tracks a search found, best match first."""
+
+    query: str
+    tracks: list[TrackAnswer]
+
+
+def track_answer(track: Track) -> TrackAnswer:
+    """Write a track for the wire."""
+    return {
+        "track_id": track.track_id,
+        "title": track.title,
+        "artist": track.artist,
+        "album": track.album,
+        "year": track.year,
+        "genre": track.genre,
+        "tags": track.tags,
+        "duration_s": track.duration_s,
+    }
+
+
+def ranked_answers(ranked: Iterable[RankedTrack]) -> list[RankedTrackAnswer]:
+    """Write suggestions for the wire. Flat, and written out: this runs for every track of every hot call."""
+    answers: list[RankedTrackAnswer] = []
+    for suggestion in ranked:
+        track = suggestion.track
+        answers.append(
+            {
+                "rank": suggestion.rank,
+                "probability": suggestion.probability,
+                "track_id": track.track_id,
+                "title": track.title,
+                "artist": track.artist,
+                "album": track.album,
+                "year": track.year,
+                "genre": track.genre,
+                "tags": track.tags,
+                "duration_s": track.duration_s,
+            }
+        )
+    return answers
