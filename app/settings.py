@@ -79,3 +79,7 @@ class Settings(BaseSettings):
             idle_gap_s=self.idle_gap_s,
             late_after_s=self.late_after_s,
         )
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the environment variables that make these settings again, for worker processes."""
+        return {f"SEGUE_{name.upper()}": str(value) for name, value in self.model_dump().items() if value is not None}
