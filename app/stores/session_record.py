@@ -148,10 +148,9 @@ def _pack_ids(ids: list[str]) -> list[str | int] | bytes:
     return entries if len(packed) < _DEFLATE_FROM else zlib.compress(packed, level=1, wbits=-zlib.MAX_WBITS)
 
 
-def _unpack_ids(entries: list[Any] | bytes) -> list[str]:
-    if isinstance(entries, bytes):
-        entries = _unpacked(zlib.decompress(entries, wbits=-zlib.MAX_WBITS))
-    return [entry if isinstance(entry, str) else entries[entry] for entry in entries]
+def _unpack_ids(ids: list[Any] | bytes) -> list[str]:
+    entries: list[Any] = _unpacked(zlib.decompress(ids, wbits=-zlib.MAX_WBITS)) if isinstance(ids, bytes) else ids
+    return [entries[entry] if isinstance(entry, int) else entry for entry in entries]
 
 
 def _pack_times(times: list[int]) -> bytes:

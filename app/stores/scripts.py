@@ -1,0 +1,50 @@
+"""The Lua that Redis runs for us, each script atomic and on the keys of one listener only. Redis 7.0 and Valkey.
+
+The scripts compare bytes; they know the place of the position in a record, and nothing else of it.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha1
+
+from app.stores.session_record import POSITION
+
+
+@dataclass(frozen=True)
+class Script:
+    """Lua source and the name Redis gives it once it has seen it."""
+
+    source: str
+
+    @cached_property
+    def sha(self) -> str:
+        """The digest that EVALSHA names the script by."""
+        return sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+
+
+# KEYS: session. ARGV: the position expected, empty for none; the new record; its lifetime in seconds.
+# Returns 1 when the record is stored. A record that is there already, byte for byte, was stored by this very commit:
+# its reply was lost and the client asked again.
+COMMIT = Script(f"""
+local held = redis.pcall('GETRANGE', KEYS[1], {POSITION.start}, {POSITION.stop - 1})
+if held == ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+  return 1
+end
+if held == string.sub(ARGV[2], {POSITION.start + 1}, {POSITION.stop}) and redis.call('GET', KEYS[1]) == ARGV[2] then
+  return 1
+end
+return 0
+""")
+
+# KEYS: session, damaged. ARGV: the bytes that could not be read, empty for a value of another type; seconds to keep.
+# Does nothing when somebody repaired, replaced or deleted the value since it was read.
+SET_ASIDE = Script("""
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind == 'none' or (kind == 'string' and redis.call('GET', KEYS[1]) ~= ARGV[1]) then
+  return 0
+end
+redis.call('RENAME', KEYS[1], KEYS[2])
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+return 1
+""")
