@@ -1,0 +1,139 @@
+"""A network that learns: one step on one batch, and everything that has to be kept to go on later.
+
+Each step draws its own random numbers from (seed, epoch, number of the batch), so that a run that was interrupted
+goes on exactly as it would have. Knows nothing of epochs' ends, stopping or files.
+"""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from app.dataset.folder import Sessions
+from app.errors import NotANumber
+from app.rnn.network import PADDING, RecurrentNetwork
+from app.trainer.batches import Batches
+from app.trainer.losses import softmax_loss
+from app.trainer.negatives import candidates_for
+from app.trainer.optimizer import TableAdagrad, course
+from app.trainer.recipe import Recipe
+
+
+class Learner:
+    """A network, its optimisers and the sessions it learns from."""
+
+    def __init__(self, sessions: Sessions, catalogue_size: int, recipe: Recipe) -> None:
+        torch.manual_seed(recipe.seed)
+        self.network = RecurrentNetwork(recipe.network(catalogue_size))
+        self.batches = Batches(sessions, recipe.batch_events, recipe.window, recipe.learn_start)
+        plays = np.bincount(sessions.tracks, minlength=catalogue_size).astype(np.int64)
+        self._candidates = candidates_for(plays, recipe.negatives, recipe.negatives_power, recipe.full_softmax_up_to)
+        self._recipe = recipe
+        parameters = dict(self.network.named_parameters())
+        self._tables: dict[str, TableAdagrad] = {
+            name: TableAdagrad(parameters.pop(name), recipe.row_adagrad)
+            for name in ("input_table", "output_table", "output_bias")
+            if name in parameters
+        }
+        self._dense = parameters
+        self._adam = torch.optim.Adam(parameters.values(), lr=recipe.learning_rate)
+
+    def step(self, epoch: int, number: int, windows: NDArray[np.int64], progress: float) -> tuple[float, int]:
+        """Learn from one batch; return its mean loss and how many targets it had.
+
+        `progress` is the point of the run, from 0 to 1. Raises NotANumber when loss or gradient are not finite.
+        """
+        generator = np.random.default_rng([self._recipe.seed, epoch, number])
+        torch.manual_seed(int(generator.integers(1 << 31)))  # for dropout
+        batch = self.batches.batch(windows)
+        asked = batch.targets != PADDING
+        candidates = self._candidates.candidates(batch.targets[asked], generator)
+        rows, gathered = self._gather(candidates.rows, batch.inputs)
+
+        self.network.train()
+        outputs, _ = self._read(batch.inputs, rows["input_table"], gathered["input_table"])
+        vectors = self._ranking_rows(candidates.rows, rows, gathered)
+        correction = None if candidates.correction is None else torch.from_numpy(candidates.correction)
+        columns = torch.from_numpy(candidates.columns)
+        bias = gathered.get("output_bias")
+        loss = softmax_loss(outputs[torch.from_numpy(asked)], vectors, bias, correction, columns)
+        self._adam.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._move(rows, gathered, epoch, number, loss.item(), progress)
+        return loss.item(), len(columns)
+
+    def _gather(
+        self, candidates: NDArray[np.int64] | None, inputs: NDArray[np.int64]
+    ) -> tuple[dict[str, Tensor | None], dict[str, Tensor]]:
+        """Return, per table, the rows this step touches (None: all) and these rows as leaves."""
+        rows: dict[str, Tensor | None] = dict.fromkeys(self._tables)
+        if candidates is not None:
+            read = np.unique(np.maximum(inputs, 0))
+            tied = "output_table" not in self._tables
+            rows = {name: torch.from_numpy(candidates) for name in self._tables}
+            rows["input_table"] = torch.from_numpy(np.union1d(read, candidates) if tied else read)
+        return rows, {name: table.gather(rows[name]) for name, table in self._tables.items()}
+
+    def _read(self, inputs: NDArray[np.int64], rows: Tensor | None, gathered: Tensor) -> tuple[Tensor, Tensor]:
+        tracks = torch.from_numpy(inputs)
+        present = tracks != PADDING
+        places = tracks.clamp(min=0)
+        looked_up = functional.embedding(places if rows is None else torch.searchsorted(rows, places), gathered)
+        return self.network.read(looked_up, None if bool(present.all()) else present)
+
+    def _ranking_rows(
+        self, candidates: NDArray[np.int64] | None, rows: dict[str, Tensor | None], gathered: dict[str, Tensor]
+    ) -> Tensor:
+        if "output_table" in gathered:
+            return self.network.ranking_rows(gathered["output_table"])
+        own, vectors = rows["input_table"], gathered["input_table"]
+        if candidates is not None and own is not None:
+            vectors = functional.embedding(torch.searchsorted(own, torch.from_numpy(candidates)), vectors)
+        return self.network.ranking_rows(vectors)
+
+    def _move(
+        self,
+        rows: dict[str, Tensor | None],
+        gathered: dict[str, Tensor],
+        epoch: int,
+        number: int,
+        loss: float,
+        progress: float,
+    ) -> None:
+        recipe = self._recipe
+        length = torch.nn.utils.clip_grad_norm_([*self._dense.values(), *gathered.values()], recipe.gradient_clip)
+        if not (math.isfinite(loss) and math.isfinite(float(length))):
+            raise NotANumber(
+                f"Expected a finite loss and gradient in epoch {epoch + 1}, batch {number + 1}, got a loss of {loss} "
+                f"and a gradient of length {float(length)}. Lower learning_rate ({recipe.learning_rate}), "
+                f"table_learning_rate ({recipe.table_learning_rate}) or gradient_clip ({recipe.gradient_clip}), "
+                "or use tanh in place of relu, and train anew."
+            )
+        share = course(progress, recipe.warm_up, recipe.final_rate)
+        for group in self._adam.param_groups:
+            group["lr"] = recipe.learning_rate * share
+        self._adam.step()
+        for name, table in self._tables.items():
+            table.step(gathered[name], rows[name], recipe.table_learning_rate * share)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return everything that learning has changed, by name; the tensors are those in use, not copies."""
+        kept = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        kept.update({f"squares.{name}": table.squares for name, table in self._tables.items()})
+        for name, parameter in self._dense.items():
+            for what, tensor in self._adam.state[parameter].items():
+                kept[f"adam.{what}.{name}"] = tensor
+        return kept
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from what `tensors` returned."""
+        weights = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
+        self.network.load_state_dict(weights)
+        for name, table in self._tables.items():
+            table.squares.copy_(tensors[f"squares.{name}"])
+        for name, parameter in self._dense.items():
+            kept = {what: tensors.get(f"adam.{what}.{name}") for what in ("step", "exp_avg", "exp_avg_sq")}
+            self._adam.state[parameter] = {what: tensor.clone() for what, tensor in kept.items() if tensor is not None}

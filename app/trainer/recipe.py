@@ -1,0 +1,136 @@
+"""A recipe: everything that decides what a network learns from a data set, as one page of TOML.
+
+Knows nothing of data sets or of how the settings are carried out.
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from app.errors import InvalidRequest
+from app.rnn.network import NetworkConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The settings of one training run; those of the network are explained at NetworkConfig.
+
+    Sampling: catalogues of at most `full_softmax_up_to` tracks are ranked whole at each step; of larger ones
+    `negatives` tracks, drawn in proportion to (plays)^`negatives_power`.
+    Batches: about `batch_events` targets of sessions of like length; sessions of more than `window` targets are cut.
+    `learn_start` also teaches what sessions begin with.
+    Learning: `learning_rate` is for the cells (Adam), `table_learning_rate` for the rows of tracks (Adagrad, with one
+    step size per number, or per row with `row_adagrad`); both rise over the first `warm_up` share of the run and
+    then fall along half a cosine to `final_rate` of their height. `gradient_clip` bounds the gradient's length.
+    Stopping: the newest `validation_share` of sessions (no more than `validation_targets` targets of them) judge each
+    epoch; after `patience` epochs without a better one the best is kept. With `refit` the network is then trained
+    anew, for as many epochs as were best, on all sessions.
+    """
+
+    name: str = "custom"
+    rnn_kind: str = "gru"
+    activation: str = "tanh"
+    hidden_size: int = 100
+    embedding_size: int = 100
+    output_size: int = 0
+    num_layers: int = 1
+    tied: bool = False
+    skip_input: bool = False
+    output_bias: bool = True
+    normalised: bool = False
+    scale: float = 16.0
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+    layer_norm: bool = False
+    full_softmax_up_to: int = 5000
+    negatives: int = 4096
+    negatives_power: float = 0.5
+    batch_events: int = 1024
+    window: int = 50
+    learn_start: bool = True
+    epochs: int = 10
+    patience: int = 2
+    learning_rate: float = 0.003
+    table_learning_rate: float = 0.05
+    row_adagrad: bool = False
+    warm_up: float = 0.02
+    final_rate: float = 0.02
+    gradient_clip: float = 1.0
+    validation_share: float = 0.1
+    validation_targets: int = 10_000
+    refit: bool = False
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("negatives", "batch_events", "window", "epochs", "patience", "validation_targets"):
+            _expect(getattr(self, name) >= 1, f"{name} of at least 1", getattr(self, name))
+        for name in ("learning_rate", "table_learning_rate", "gradient_clip"):
+            _expect(getattr(self, name) > 0, f"{name} above 0", getattr(self, name))
+        for name in ("negatives_power", "warm_up", "final_rate"):
+            _expect(0 <= getattr(self, name) <= 1, f"{name} from 0 to 1", getattr(self, name))
+        _expect(0 < self.validation_share < 1, "validation_share between 0 and 1", self.validation_share)
+        _expect(self.seed >= 0, "seed of at least 0", self.seed)
+        self.network(1)  # refuses what contradicts itself before any data is read
+
+    def network(self, catalogue_size: int) -> NetworkConfig:
+        """Return the network this recipe asks for over a catalogue."""
+        own = asdict(self)
+        shared = {field.name: own[field.name] for field in fields(NetworkConfig) if field.name in own}
+        return NetworkConfig(catalogue_size=catalogue_size, **shared)
+
+    def changed(self, changes: Mapping[str, Any]) -> "Recipe":
+        """Return the recipe with settings replaced. Raises InvalidRequest for unknown names and wrong types."""
+        types = {field.name: field.type for field in fields(self)}
+        typed: dict[str, Any] = {}
+        for name, value in changes.items():
+            if name not in types:
+                raise InvalidRequest(f"Expected a setting of a recipe ({', '.join(sorted(types))}), got {name!r}.")
+            # TOML writes 1 where 1.0 is meant; a bool is an int to Python but not to a reader.
+            number = types[name] is float and isinstance(value, int) and not isinstance(value, bool)
+            typed[name] = float(value) if number else value
+            _expect(type(typed[name]) is types[name], f"{name} of type {_type_name(types[name])}", value)
+        return replace(self, **typed)
+
+    def to_toml(self) -> str:
+        """Return the recipe as TOML, every setting on its line."""
+        return "".join(f"{name} = {json.dumps(value)}\n" for name, value in asdict(self).items())
+
+    @classmethod
+    def from_toml(cls, text: str, source: str) -> "Recipe":
+        """Read a recipe; settings left out keep their defaults. `source` names the text in errors."""
+        try:
+            return cls().changed(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise InvalidRequest(f"{source} is not TOML: {error}.") from error
+        except InvalidRequest as error:
+            raise InvalidRequest(f"{source}: {error}") from error
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that ship."""
+    folder = resources.files("app.trainer") / "recipes"
+    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+
+
+def find_recipe(name_or_file: str) -> Recipe:
+    """Return the recipe of this name, or read it from the TOML file of this path."""
+    if name_or_file in recipe_names():
+        shipped = resources.files("app.trainer") / "recipes" / f"{name_or_file}.toml"
+        return Recipe.from_toml(shipped.read_text("utf-8"), name_or_file).changed({"name": name_or_file})
+    path = Path(name_or_file)
+    if path.is_file():
+        return Recipe.from_toml(path.read_text("utf-8"), str(path))
+    raise InvalidRequest(f"Expected a recipe ({', '.join(recipe_names())}) or a TOML file, got {name_or_file!r}.")
+
+
+def _type_name(kind: object) -> str:
+    return kind.__name__ if isinstance(kind, type) else str(kind)
+
+
+def _expect(holds: bool, expected: str, came: object) -> None:
+    if not holds:
+        raise InvalidRequest(f"Expected {expected}, got {came!r}. Correct the recipe.")

@@ -1,0 +1,250 @@
+"""The training loop: epochs, validation, early stopping, and a state on disk from which a killed run goes on.
+
+Knows nothing of how a step learns (`learner.py`) or of how the result is judged and published.
+"""
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from app.dataset.folder import Dataset, Sessions
+from app.errors import NothingToLearn, NothingToResume
+from app.rnn.network import RecurrentNetwork
+from app.trainer.learner import Learner
+from app.trainer.progress import Meter, OnProgress, TrainingProgress
+from app.trainer.recipe import Recipe
+from app.trainer.runs import RunFolder, RunState
+from app.trainer.validation import Validation, thinned, validate
+
+SAVE_EVERY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One epoch as the learning curve shows it: mean training loss, validation figures, speed. Counts from 1."""
+
+    epoch: int
+    loss: float
+    recall: float
+    mrr: float
+    log_loss: float
+    seconds: float
+    events_per_s: float
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """What a run ends with: the network of the best epoch, how it came about, and how fast."""
+
+    network: RecurrentNetwork
+    recipe: Recipe
+    history: tuple[EpochRecord, ...]
+    best_epoch: int
+    seconds: float
+    events_per_s: float
+
+    def summary(self) -> dict[str, Any]:
+        """Return plain JSON values for a checkpoint's manifest."""
+        return {
+            "recipe": asdict(self.recipe),
+            "best_epoch": self.best_epoch,
+            "history": [asdict(record) for record in self.history],
+            "seconds": round(self.seconds, 1),
+            "events_per_s": round(self.events_per_s),
+        }
+
+
+def train(
+    dataset: Dataset,
+    recipe: Recipe,
+    run_dir: Path,
+    resume: bool = False,
+    on_progress: OnProgress = lambda _: None,
+    save_every_s: float = SAVE_EVERY_S,
+) -> TrainedNetwork:
+    """Train a network on the data set's sessions, the newest of which judge it.
+
+    The same data, recipe and number of threads give the same weights to the last bit, whether or not the run was
+    interrupted. Raises NothingToLearn, NotANumber, and with `resume` NothingToResume.
+    """
+    with torch.random.fork_rng(devices=[]):
+        return _Run(dataset, recipe, RunFolder(run_dir), resume, on_progress, save_every_s).to_the_end()
+
+
+class _Run:
+    """One run: a search for the best epoch, then, if the recipe asks for it, a refit over all sessions."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        recipe: Recipe,
+        folder: RunFolder,
+        resume: bool,
+        on_progress: OnProgress,
+        save_every_s: float,
+    ) -> None:
+        self._sessions = dataset.sessions
+        self._catalogue_size = len(dataset.catalogue)
+        self._older, newest = dataset.sessions.split(recipe.validation_share)
+        self._newest = thinned(newest, recipe.validation_targets)
+        if not len(self._older) or len(newest.tracks) == len(newest):
+            raise NothingToLearn(
+                f"Expected sessions of two tracks and more both to learn from and, among the newest "
+                f"{recipe.validation_share:.0%}, to judge by, got {len(self._sessions)} in all. Import more listening."
+            )
+        self._recipe = recipe
+        self._folder = folder
+        self._on_progress = on_progress
+        self._save_every_s = save_every_s
+        self._state, self._kept = _begin(folder, _identity(dataset, recipe), resume)
+        self._meter = Meter(self._state.seconds, self._state.events_learned)
+        self._saved_at = time.monotonic()
+
+    def to_the_end(self) -> TrainedNetwork:
+        state = self._state
+        if not state.finished:
+            self._search()
+            weights = self._folder.load_best(self._best)
+            if self._recipe.refit:
+                weights = self._refit()
+            self._folder.save_final(weights)
+            state.finished = True
+            self._folder.save(state, {})
+        network = RecurrentNetwork(self._recipe.network(self._catalogue_size))
+        network.load_state_dict(self._folder.load_final())
+        history = tuple(EpochRecord(**entry) for entry in state.history)
+        return TrainedNetwork(
+            network.eval(), self._recipe, history, self._best + 1, self._meter.seconds, self._meter.events_per_s
+        )
+
+    @property
+    def _best(self) -> int:
+        assert self._state.best_epoch is not None, "A run without an epoch. This is a bug."
+        return self._state.best_epoch
+
+    def _search(self) -> None:
+        """Learn from the older sessions until the newest are foreseen no better."""
+        state = self._state
+        if state.refit:
+            return
+        learner = self._learner(self._older)
+        while state.epoch < self._recipe.epochs and not self._is_past_its_best:
+            before = self._meter.seconds
+            self._epoch(learner, self._recipe.epochs)
+            self._judge(learner.network, self._meter.seconds - before)
+            self._end_epoch(learner)
+
+    def _refit(self) -> dict[str, Tensor]:
+        """Learn anew from all sessions, for as many epochs as were best."""
+        state = self._state
+        if not state.refit:
+            state.refit, state.epoch = True, 0
+        learner = self._learner(self._sessions)
+        while state.epoch <= self._best:
+            self._epoch(learner, self._best + 1)
+            self._end_epoch(learner)
+        return learner.network.state_dict()
+
+    def _learner(self, sessions: Sessions) -> Learner:
+        learner = Learner(sessions, self._catalogue_size, self._recipe)
+        if self._kept:
+            learner.restore(self._kept)
+            self._kept = {}
+        return learner
+
+    @property
+    def _is_past_its_best(self) -> bool:
+        best, epoch = self._state.best_epoch, self._state.epoch
+        return best is not None and epoch - 1 - best >= self._recipe.patience
+
+    def _epoch(self, learner: Learner, epochs: int) -> None:
+        """Learn from every batch of the epoch that is not done yet."""
+        state = self._state
+        batches = learner.batches.epoch(self._recipe.seed, state.epoch)
+        self._meter.resume()
+        for number in range(state.batch, len(batches)):
+            # A refit follows the same course of rates as the search did up to its best epoch.
+            progress = (state.epoch + number / len(batches)) / self._recipe.epochs
+            loss, events = learner.step(state.epoch, number, batches[number], progress)
+            self._meter.add(events)
+            state.losses += loss * events
+            state.events += events
+            state.batch = number + 1
+            self._report(epochs, len(batches), learner.batches.events)
+            if time.monotonic() - self._saved_at >= self._save_every_s:
+                self._save(learner)
+
+    def _judge(self, network: RecurrentNetwork, seconds: float) -> None:
+        """Validate the epoch and keep its weights if none was better."""
+        state = self._state
+        found = validate(network, self._newest)
+        goodness = [entry["recall"] + entry["mrr"] for entry in state.history]
+        if not goodness or found.goodness > max(goodness):
+            state.best_epoch = state.epoch
+            self._folder.save_best(state.epoch, network.state_dict())
+        record = EpochRecord(
+            state.epoch + 1,
+            state.losses / max(state.events, 1),
+            found.recall,
+            found.mrr,
+            found.log_loss,
+            seconds,
+            self._meter.events_per_s,
+        )
+        state.history.append(asdict(record))
+
+    def _end_epoch(self, learner: Learner) -> None:
+        state = self._state
+        state.epoch, state.batch, state.losses, state.events = state.epoch + 1, 0, 0.0, 0
+        self._save(learner)
+
+    def _save(self, learner: Learner) -> None:
+        self._state.seconds, self._state.events_learned = self._meter.seconds, self._meter.events
+        self._folder.save(self._state, learner.tensors())
+        self._saved_at = time.monotonic()
+        self._meter.resume()
+
+    def _report(self, epochs: int, batches: int, events_per_epoch: int) -> None:
+        state = self._state
+        left = events_per_epoch * (epochs - state.epoch) - state.events
+        newest = state.history[-1] if state.history else None
+        self._on_progress(
+            TrainingProgress(
+                epoch=state.epoch + 1,
+                epochs=epochs,
+                batch=state.batch,
+                batches=batches,
+                loss=state.losses / state.events,
+                events_per_s=self._meter.events_per_s,
+                remaining_s=left / self._meter.events_per_s,
+                refit=state.refit,
+                validation=Validation(newest["recall"], newest["mrr"], newest["log_loss"]) if newest else None,
+            )
+        )
+
+
+def _begin(folder: RunFolder, identity: dict[str, Any], resume: bool) -> tuple[RunState, dict[str, Tensor]]:
+    if not resume:
+        folder.clear()
+        return RunState(identity), {}
+    state, tensors = folder.load()
+    if state.identity != identity:
+        differing = ", ".join(sorted(name for name in identity if identity[name] != state.identity.get(name)))
+        raise NothingToResume(
+            f"Expected the data and the recipe of the interrupted run, got another {differing}. "
+            "Resume with what it began with, or train without --resume."
+        )
+    return state, tensors
+
+
+def _identity(dataset: Dataset, recipe: Recipe) -> dict[str, Any]:
+    return {
+        "fingerprint": dataset.fingerprint,
+        "sessions": len(dataset.sessions),
+        "events": len(dataset.sessions.tracks),
+        **asdict(recipe),
+    }
