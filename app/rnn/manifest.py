@@ -197,12 +197,14 @@ def check_present(folder: Path, manifest: Manifest) -> None:
     home = folder.resolve()
     for name in sorted(manifest.files):
         path = folder / name
-        if not path.is_file():
+        try:
+            present, inside = path.is_file(), path.resolve() == home / name
+        except OSError as error:
+            raise CorruptCheckpoint(f"{name} of {manifest.checkpoint_id} is out of reach: {error.strerror}.") from error
+        if not present:
             raise CorruptCheckpoint(f"{name} of {manifest.checkpoint_id} is missing; publish or copy it again.")
-        if path.resolve() != home / name:
-            raise CorruptCheckpoint(
-                f"{name} of {manifest.checkpoint_id} is a symbolic link; put the file itself there."
-            )
+        if not inside:
+            raise CorruptCheckpoint(f"{name} of {manifest.checkpoint_id} is a symbolic link; put the file there.")
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:

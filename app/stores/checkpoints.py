@@ -3,6 +3,7 @@
 Knows nothing of training or of requests. A name from outside is never a path: it is matched against the ids there are.
 """
 
+import builtins
 import os
 import re
 import secrets
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.errors import CheckpointError, CorruptCheckpoint, UnknownCheckpoint
+from app.errors import CheckpointError, CorruptCheckpoint, InvalidRequest, UnknownCheckpoint
 from app.rnn.manifest import (
     CHECKPOINT_ID,
     MANIFEST_FILE,
@@ -25,7 +26,7 @@ from app.rnn.manifest import (
     file_sha256,
     read_manifest,
 )
-from app.stores.durable_files import held_elsewhere, locked, replace_file, sync, sync_tree
+from app.stores.durable_files import abandoned, locked, replace_file, sync, sync_tree
 from app.stores.labels import LABELS, LABELS_FILE, LOCK_FILE, Labels, previous_stable, read_labels
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class CheckpointStore:
             if (labelled := self.labels().named(name)) is None:
                 raise UnknownCheckpoint(f"No checkpoint is labelled {name}. Promote one with `segue models promote`.")
             name = labelled
-        ids = self._ids() if _NAME.fullmatch(name) else []
+        ids = self.ids() if _NAME.fullmatch(name) else []
         found = [name] if name in ids else [one for one in ids if one.startswith(name) or one.endswith(f"-{name}")]
         if len(found) != 1:
             came = f"which names {len(found)} of {len(ids)}" if found else f"which is none of the {len(ids)} there are"
@@ -132,26 +133,27 @@ class CheckpointStore:
         read_checkpoint(folder, manifest)
         self._check_search(folder, manifest)
 
-    def prune(self, keep: int) -> "list[str]":  # quoted: in this class `list` is the method above
+    def prune(self, keep: int) -> builtins.list[str]:
         """Remove all but the newest `keep`, the labelled ones and the one a rollback goes to; return the ids removed.
 
         A server that has one of them loaded keeps its mapped files until it lets go.
         """
+        if keep < 0:
+            raise InvalidRequest(f"Expected to keep 0 checkpoints or more, got {keep}.")
         if not self._root.is_dir():
             return []
-        removed = []
         with locked(self._root / LOCK_FILE):
-            labels = self.labels()
-            kept = {labels.named(label) for label in LABELS} | {previous_stable(self._root)} | set(self._ids()[:keep])
-            for checkpoint_id in [one for one in self._ids() if one not in kept]:
+            labels, ids = self.labels(), self.ids()
+            kept = {*(labels.named(label) for label in LABELS), previous_stable(self._root), *ids[:keep]}
+            removed = [checkpoint_id for checkpoint_id in ids if checkpoint_id not in kept]
+            for checkpoint_id in removed:
                 # Renamed first: a half-removed checkpoint must not be listed either.
                 (self._root / checkpoint_id).rename(self._root / f"{_REMOVING}{checkpoint_id}")
-                removed.append(checkpoint_id)
             sync(self._root)
             self._sweep()
         return removed
 
-    def _ids(self) -> "list[str]":
+    def ids(self) -> builtins.list[str]:
         """Return the ids of all folders that look published, newest first."""
         if not self._root.is_dir():
             return []
@@ -164,7 +166,7 @@ class CheckpointStore:
 
     def _read_all(self) -> dict[str, Manifest | CheckpointError]:
         found: dict[str, Manifest | CheckpointError] = {}
-        for checkpoint_id in self._ids():
+        for checkpoint_id in self.ids():
             folder = self._root / checkpoint_id
             try:
                 manifest = read_manifest(folder)
@@ -199,7 +201,7 @@ class CheckpointStore:
         for folder in self._root.glob(f"{_REMOVING}*"):
             shutil.rmtree(folder, ignore_errors=True)
         for folder in self._root.glob(f"{_PUBLISHING}*"):
-            if not held_elsewhere(folder):
+            if abandoned(folder):
                 shutil.rmtree(folder, ignore_errors=True)
         for file in self._root.glob(f".{LABELS_FILE}-*"):
             file.unlink(missing_ok=True)

@@ -33,19 +33,25 @@ def sync(path: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Wait until everything below a folder is on the disk, the folder last."""
+    """Wait until everything below a folder is on the disk, and forget what memory holds of it.
+
+    Whoever reads it next reads the disk, not what was meant to be there (where the system can be asked to forget).
+    """
     for path in sorted(folder.rglob("*")):
         sync(path)
+        if path.is_file() and hasattr(os, "posix_fadvise"):
+            with path.open("rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     sync(folder)
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a file, which is made if it is missing, or of a folder; wait for whoever holds it.
+    """Hold the lock of a folder, or of a file, which is made if it is missing; wait for whoever holds it.
 
     The kernel lets go of the lock when its holder dies, however it dies. Threads exclude each other like processes.
     """
-    opened = _open_for_lock(path)
+    opened = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDONLY | os.O_CREAT, 0o644)
     try:
         fcntl.flock(opened, fcntl.LOCK_EX)
         yield
@@ -53,19 +59,16 @@ def locked(path: Path) -> Iterator[None]:
         os.close(opened)
 
 
-def held_elsewhere(path: Path) -> bool:
-    """Tell whether somebody holds the lock of a file or folder at this moment."""
-    opened = _open_for_lock(path)
+def abandoned(folder: Path) -> bool:
+    """Tell whether a folder is there and nobody holds its lock."""
+    try:
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return False
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
+        return False
     finally:
         os.close(opened)
-    return False
-
-
-def _open_for_lock(path: Path) -> int:
-    if path.is_dir():
-        return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+    return True

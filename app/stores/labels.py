@@ -100,9 +100,7 @@ def read_labels(root: Path) -> Labels:
     try:
         fields = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise CorruptCheckpoint(
-            f"{LABELS_FILE} is not JSON ({error}); restore it, or remove it and promote again."
-        ) from error
+        raise CorruptCheckpoint(f"{LABELS_FILE} is not JSON ({error}); restore it, or remove it.") from error
     if not isinstance(fields, dict):
         raise CorruptCheckpoint(f"Expected a JSON object in {LABELS_FILE}, got {type(fields).__name__}; restore it.")
     return Labels.from_dict(fields)

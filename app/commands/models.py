@@ -1,0 +1,227 @@
+"""`segue models`: look at the published checkpoints, choose which one serves, and the way back at 3 a.m."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.errors import CheckpointError, CorruptCheckpoint
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from app.rnn.manifest import Manifest
+    from app.stores.checkpoints import CheckpointStore
+    from app.stores.labels import Labels
+
+models = typer.Typer(help="Published checkpoints: look, promote, roll back, verify, prune.", no_args_is_help=True)
+
+Store = Annotated[Path | None, typer.Option(help="The model store; SEGUE_MODEL_STORE.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Name = Annotated[str, typer.Argument(help="A checkpoint id, the beginning of one, or a label.")]
+Label = Annotated[str, typer.Option(help="stable, canary or shadow.")]
+ExpectedVersion = Annotated[
+    int | None, typer.Option(help="Refuse when the labels are not at this version: somebody changed them.")
+]
+
+HEADLINE_METRICS = ("recall@20", "mrr@20", "ndcg@20")
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    cli.add_typer(models, name="models")
+
+
+@models.command("list")
+def list_models(store: Store = None, as_json: Json = False) -> None:
+    """List the checkpoints, newest first, with their labels and metrics."""
+    checkpoints = _open(store)
+    manifests, damaged, labels = checkpoints.list(), checkpoints.damaged(), checkpoints.labels()
+    if as_json:
+        listed = [_summary(manifest, labels) for manifest in manifests]
+        _print_json(
+            {
+                "labels": labels.to_dict(),
+                "checkpoints": listed,
+                "damaged": {name: str(error) for name, error in damaged.items()},
+            }
+        )
+        return
+    if not manifests and not damaged:
+        typer.echo(f"No checkpoint in {checkpoints.root} yet. `segue train` publishes one.")
+        return
+    table = _table("checkpoint", "labels", "status", "network", "tracks", *HEADLINE_METRICS)
+    for manifest in manifests:
+        network = f"{manifest.network_fields.get('rnn_kind')} {manifest.network_fields.get('hidden_size')}"
+        tracks = f"{manifest.network_fields.get('catalogue_size'):,}"
+        metrics = [_number(manifest.metrics.get(name)) for name in HEADLINE_METRICS]
+        marks = ", ".join(labels.of(manifest.checkpoint_id))
+        table.add_row(manifest.checkpoint_id, marks, manifest.status, network, tracks, *metrics)
+    for checkpoint_id in damaged:
+        table.add_row(checkpoint_id, ", ".join(labels.of(checkpoint_id)), "damaged")
+    _print(table)
+    for error in damaged.values():
+        typer.echo(f"damaged: {error}", err=True)
+
+
+@models.command()
+def show(name: Name, store: Store = None, as_json: Json = False) -> None:
+    """Show one checkpoint: how it was judged, beside the baselines, and what it was trained on."""
+    checkpoints = _open(store)
+    manifest, labels = checkpoints.manifest(name), checkpoints.labels()
+    if as_json:
+        _print_json({**manifest.to_dict(), "labels": labels.of(manifest.checkpoint_id)})
+        return
+    marks = ", ".join(labels.of(manifest.checkpoint_id)) or "none"
+    typer.echo(f"{manifest.checkpoint_id}  {manifest.status}: {manifest.reason}\nlabels: {marks}")
+    _print(_comparison(manifest))
+    for title, fields in (
+        ("network", manifest.network_fields),
+        ("training", manifest.training),
+        ("data", manifest.data),
+        ("files (SHA-256)", manifest.files),
+    ):
+        table = _table(title, "")
+        for key, value in fields.items():
+            table.add_row(key, _number(value))
+        _print(table)
+
+
+@models.command()
+def promote(
+    name: Name,
+    label: Label = "stable",
+    traffic_percent: Annotated[
+        float | None, typer.Option(min=0, max=100, help="Share of the listeners; for the label canary.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Promote a checkpoint the evaluation gate rejected.")] = False,
+    expected_version: ExpectedVersion = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Point a label at a checkpoint, after all its files were checked. Servers follow within seconds."""
+    from app.stores import labels
+
+    checkpoints = _open(store)
+    promoted = labels.promote(
+        checkpoints.root,
+        label,
+        checkpoints.resolve(name),
+        traffic_percent=traffic_percent,
+        expected_version=expected_version,
+        force=force,
+    )
+    _print_labels(promoted, label, as_json)
+
+
+@models.command()
+def rollback(
+    label: Label = "stable", expected_version: ExpectedVersion = None, store: Store = None, as_json: Json = False
+) -> None:
+    """Return stable to what it was before; take the label canary or shadow away."""
+    from app.stores import labels
+
+    _print_labels(labels.rollback(_open(store).root, label, expected_version=expected_version), label, as_json)
+
+
+@models.command()
+def verify(
+    name: Annotated[str | None, typer.Argument(help="A checkpoint id or label; all of them when left out.")] = None,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Read checkpoints as a server would: every hash, every shape, and the probe playlist's answer."""
+    checkpoints = _open(store)
+    names = [checkpoints.resolve(name)] if name else checkpoints.ids()
+    broken = {one: error for one in names if (error := _fault(checkpoints.verify, one))}
+    if as_json:
+        _print_json({"verified": [one for one in names if one not in broken], "broken": broken})
+    else:
+        for one in names:
+            typer.echo(f"{one}  {broken.get(one, 'whole')}")
+    if broken:
+        raise CorruptCheckpoint(f"{len(broken)} of {len(names)} must not serve: {' '.join(broken.values())}")
+
+
+@models.command()
+def prune(
+    keep: Annotated[int, typer.Option(min=0, help="How many of the newest stay.")] = 5,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Remove old checkpoints, but none that has a label nor the one a rollback would go to."""
+    checkpoints = _open(store)
+    removed = checkpoints.prune(keep)
+    if as_json:
+        _print_json({"removed": removed, "kept": checkpoints.ids()})
+        return
+    for checkpoint_id in removed:
+        typer.echo(f"removed {checkpoint_id}")
+    typer.echo(f"{len(removed)} removed, {len(checkpoints.ids())} kept.")
+
+
+def _open(store: Path | None) -> "CheckpointStore":
+    from app.stores.checkpoints import CheckpointStore
+
+    return CheckpointStore(store or Settings().model_store)
+
+
+def _fault(check: Callable[[str], None], name: str) -> str | None:
+    try:
+        check(name)
+    except CheckpointError as error:
+        return str(error)
+    return None
+
+
+def _summary(manifest: "Manifest", labels: "Labels") -> dict[str, Any]:
+    fields = manifest.to_dict()
+    listed = ("checkpoint_id", "created_at", "status", "reason", "network", "metrics", "baselines")
+    return {**{name: fields[name] for name in listed}, "labels": labels.of(manifest.checkpoint_id)}
+
+
+def _comparison(manifest: "Manifest") -> "Table":
+    """Return the metrics of the network beside those of the baselines, one column each."""
+    columns = {"network": manifest.metrics, **manifest.baselines}
+    table = _table("metric", *columns)
+    for metric in dict.fromkeys(metric for values in columns.values() for metric in values):
+        table.add_row(metric, *(_number(values.get(metric)) for values in columns.values()))
+    return table
+
+
+def _print_labels(labels: "Labels", label: str, as_json: bool) -> None:
+    if as_json:
+        _print_json(labels.to_dict())
+        return
+    canary = f" for {labels.canary.traffic_percent:g} % of the listeners" if label == "canary" and labels.canary else ""
+    typer.echo(f"{label} is {labels.named(label) or 'unset'}{canary} (labels version {labels.version}).")
+
+
+def _table(*columns: str) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD)
+    for column in columns:
+        # Ids and digests are copied from the screen: folded on a narrow one, never cut.
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _print(table: "Table") -> None:
+    from rich.console import Console
+
+    Console(markup=False, highlight=False).print(table)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
