@@ -5,7 +5,8 @@ What the routes work with comes through the lifespan, which yields `{"doors": Do
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from importlib.metadata import version
+from typing import Protocol
 
 from fastapi import FastAPI
 
@@ -26,23 +27,26 @@ Report plays and skips, get the next tracks, fetch a whole playlist. Errors are 
 class Lifespan(Protocol):
     """Opens what a worker needs, yields it as `{"doors": Doors}`, closes it."""
 
-    def __call__(self, app: FastAPI, /) -> AbstractAsyncContextManager[Mapping[str, Any]]:
+    def __call__(self, app: FastAPI, /) -> AbstractAsyncContextManager[Mapping[str, object]]:
         """Begin and end one worker's life."""
 
 
-def build_api(lifespan: Lifespan, metrics: RequestMetrics, *, version: str) -> FastAPI:
-    """Return the application; `metrics` counts its requests and is shown at /metrics."""
+def build_api(lifespan: Lifespan, metrics: RequestMetrics | None = None) -> FastAPI:
+    """Return the application; `metrics` counts its requests, in a registry others may share, shown at /metrics."""
+    metrics = metrics or RequestMetrics()
     app = FastAPI(
         title="Segue",
         summary="What plays next",
         description=DESCRIPTION,
-        version=version,
+        version=version("segue"),
         lifespan=lifespan,
         exception_handlers=dict(HANDLERS),
         redirect_slashes=False,
         # Their pages load scripts from elsewhere; no request leaves the machine.
         docs_url=None,
         redoc_url=None,
+        # It looks at the environment at every request to find that nobody collects traces.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.metrics = metrics
     # The hot calls first. Not include_router: it puts a look-up of its own in front of every request.
