@@ -1,4 +1,4 @@
-"""The events of an import while it lasts: a table on disk in the columnar library, which does the heavy work.
+"""The events of an import while it lasts: a table in the columnar library, which does the heavy work.
 
 What a time, a session and a track are is decided here, once for all formats. Knows nothing of files or of what is
 left out later.
@@ -18,7 +18,8 @@ from app.dataset.naming import Naming, Spelling
 from app.formats.listen import Batch, Reject
 
 FACTS = ("album", "year", "genre", "tags", "duration")
-_MEMORY = "1500MB"
+# Ten million events need about half of it; beyond it the table goes to disk.
+_MEMORY = "2GB"
 _OTHER_TIMES = "['%d %b %Y %H:%M', '%d %b %Y, %H:%M', '%d/%m/%Y %H:%M', '%Y/%m/%d %H:%M:%S', '%Y/%m/%d %H:%M']"
 
 # Seconds, milli-, micro- or nanoseconds since 1970 by size, or a written date; without a zone it is UTC.
@@ -46,11 +47,10 @@ class EventTable:
     """All events of an import, added batch by batch. `folder` holds what does not fit in memory."""
 
     def __init__(self, folder: Path, *, min_played_s: int) -> None:
-        self._connection = duckdb.connect(str(folder / "events.duckdb"))
+        self._connection = duckdb.connect(":memory:")
         for setting, value in (
             ("memory_limit", f"'{_MEMORY}'"),
             ("temp_directory", f"'{str(folder).replace(chr(39), chr(39) * 2)}'"),
-            ("preserve_insertion_order", "false"),
             ("enable_progress_bar", "false"),
             ("autoinstall_known_extensions", "false"),
         ):
@@ -65,7 +65,7 @@ class EventTable:
         self._places = 0
 
     def close(self) -> None:
-        """End the table; its file is the caller's to remove."""
+        """End the table and free its memory."""
         self._connection.close()
 
     def add(self, batch: Batch, file: int, *, own_sessions: bool, one_session: bool) -> list[Reject]:

@@ -206,12 +206,15 @@ def _catalogue(sessions: Sessions, naming: Naming, events: EventTable) -> tuple[
 
 
 def _track(track_id: str, artist: str, title: str, fact: dict[str, str]) -> Track:
+    title, artist = " ".join(title.split()) or track_id, " ".join(artist.split())
+    if not fact:
+        return Track(track_id, title, artist)
     year = re.match(r"(\d{4})(?!\d)", fact.get("year", ""))
     tags = tuple(dict.fromkeys(tag.strip() for tag in re.split(r"[;|,]", fact.get("tags", "")) if tag.strip()))
     return Track(
         track_id,
-        " ".join(title.split()) or track_id,
-        " ".join(artist.split()),
+        title,
+        artist,
         fact.get("album"),
         int(year[1]) if year else None,
         fact.get("genre"),

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from app.domain.spelling import text_key, without_featuring, without_release
 
@@ -34,14 +35,13 @@ class Joining:
         return f"{_text_key(artist)}\x1f{text_key(title)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Spelling:
+class Spelling(NamedTuple):
     """One way a track is written in the sources, how many events write it so, and where the first stands."""
 
     track_id: str
     artist: str
     title: str
-    count: int
+    events: int
     first_row: int
 
 
@@ -62,7 +62,7 @@ def derived_id(key: str) -> str:
 def name_tracks(spellings: Iterable[Spelling], joining: Joining) -> Naming:
     """Decide which spellings are one track; the most frequent, of equals the first written, is shown."""
     ordered = list(enumerate(spellings))
-    ordered.sort(key=lambda item: (-item[1].count, item[1].first_row))
+    ordered.sort(key=lambda item: (-item[1].events, item[1].first_row))
     track_of_spelling = [0] * len(ordered)
     row_of_id: dict[str, int] = {}
     id_of_key: dict[str, str] = {}
@@ -91,9 +91,9 @@ def name_tracks(spellings: Iterable[Spelling], joining: Joining) -> Naming:
 
 def _is_better(spelling: Spelling, shown: Spelling) -> bool:
     # A title beats none even when most events name only the id.
-    return (bool(spelling.title), spelling.count, -spelling.first_row) > (
+    return (bool(spelling.title), spelling.events, -spelling.first_row) > (
         bool(shown.title),
-        shown.count,
+        shown.events,
         -shown.first_row,
     )
 
