@@ -1,0 +1,58 @@
+"""Playlist requests from the wire to the domain."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from app.domain.playlist import Choosing, PlaylistAsk
+from app.web.schemas.playlists import PlaylistRequest
+
+
+def test_nothing_said_means_twenty_tracks_greedily() -> None:
+    """Every field has a default, the domain's own."""
+    assert PlaylistRequest.model_validate_json("{}").ask() == PlaylistAsk(length=20)
+
+
+def test_everything_said_reaches_the_domain() -> None:
+    """Field by field."""
+    body = {
+        "n": 30,
+        "seeds": ["a"],
+        "listener_id": "ann",
+        "choosing": "sample",
+        "temperature": 1.5,
+        "top_k": 50,
+        "top_p": 0.9,
+        "seed": 7,
+        "exclude": ["b"],
+        "exclude_artists": ["C"],
+        "artist_gap": 3,
+    }
+    expected = PlaylistAsk(30, ("a",), "ann", Choosing.SAMPLE, 1.5, 50, 0.9, 7, ("b",), ("C",), 3)
+    assert PlaylistRequest.model_validate_json(json.dumps(body)).ask() == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"temperature": 2.0}, "sample"),
+        ({"seed": 7, "top_k": 3, "choosing": "greedy"}, "seed, top_k"),
+        ({"choosing": "beam"}, "greedy"),
+        ({"choosing": "sample", "temperature": 0}, "greater than"),
+        ({"choosing": "sample", "top_p": 0}, "greater than 0"),
+        ({"choosing": "sample", "seed": 2**53}, "less than"),
+        ({"n": 501}, "500"),
+        ({"seeds": ["a"] * 101}, "at most 100"),
+    ],
+)
+def test_what_contradicts_or_exceeds_is_refused(body: dict[str, object], message: str) -> None:
+    """A temperature that would do nothing is not silently ignored."""
+    with pytest.raises(ValidationError, match=message):
+        PlaylistRequest.model_validate_json(json.dumps(body))
+
+
+def test_not_a_number_is_not_a_temperature() -> None:
+    """Though the parser would read it."""
+    with pytest.raises(ValidationError, match="finite"):
+        PlaylistRequest.model_validate_json('{"choosing": "sample", "temperature": NaN}')

@@ -1,0 +1,107 @@
+"""The OpenAPI page: every route described, every example true to its schema."""
+
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from pydantic import TypeAdapter
+
+from app.web import examples
+from app.web.api import build_api
+from app.web.openapi import HEADERS, REQUEST_BODIES
+from app.web.problems import CODES
+from app.web.schemas.events import EventsAnswer
+from app.web.schemas.health import AliveAnswer, ReadyAnswer
+from app.web.schemas.listeners import ListenerAnswer
+from app.web.schemas.models import ModelsAnswer
+from app.web.schemas.next_tracks import NextAnswer
+from app.web.schemas.playlists import PlaylistAnswer
+from app.web.schemas.problems import ProblemExplained
+from app.web.schemas.tracks import TrackAnswer, TracksAnswer
+
+
+@asynccontextmanager
+async def nothing(_api: FastAPI) -> AsyncIterator[Mapping[str, object]]:
+    yield {}
+
+
+DOCUMENT = build_api(nothing).openapi()
+OPERATIONS = [
+    pytest.param(path, method, operation, id=f"{method} {path}")
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+]
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_every_route_is_described(path: str, method: str, operation: dict[str, Any]) -> None:
+    """Summary, description, a good answer with an example, and the errors in one shape."""
+    assert operation["summary"]
+    assert len(operation["description"]) > 30, f"{method} {path}"
+    for status, response in operation["responses"].items():
+        assert response["description"], f"{method} {path} {status}"
+        for media_type, content in response.get("content", {}).items():
+            if int(status) >= 400:
+                assert media_type == "application/problem+json"
+                assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+                assert {example["value"]["code"] for example in content["examples"].values()} <= set(CODES)
+    assert "500" in operation["responses"]
+    if method == "post":
+        assert {"400", "413", "415", "422"} <= set(operation["responses"])
+
+
+def test_every_reference_leads_somewhere() -> None:
+    """Schemas and headers alike; nothing of the framework's own error shape is left."""
+    references = set(re.findall(r'"#/components/(\w+)/([\w-]+)"', json.dumps(DOCUMENT)))
+    assert {kind for kind, _ in references} == {"schemas", "headers"}
+    for kind, name in references:
+        assert name in DOCUMENT["components"][kind]
+    assert set(DOCUMENT["components"]["headers"]) == set(HEADERS)
+    assert "HTTPValidationError" not in DOCUMENT["components"]["schemas"]
+
+
+def test_the_codes_are_listed() -> None:
+    """A generated client can tell them apart."""
+    assert DOCUMENT["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] == list(CODES)
+
+
+REQUESTS = [
+    (model, name, example)
+    for model, named in zip(
+        REQUEST_BODIES, (examples.EVENTS_REQUESTS, examples.NEXT_REQUESTS, examples.PLAYLIST_REQUESTS), strict=True
+    )
+    for name, example in named.items()
+]
+
+
+@pytest.mark.parametrize(("model", "name", "example"), REQUESTS, ids=lambda part: part if isinstance(part, str) else "")
+def test_every_request_example_is_a_request(model: Any, name: str, example: dict[str, Any]) -> None:
+    """As strict as the route itself."""
+    assert model.model_validate_json(json.dumps(example)), name
+
+
+@pytest.mark.parametrize(
+    ("model", "example"),
+    [
+        (NextAnswer, examples.NEXT_ANSWER),
+        (EventsAnswer, examples.EVENTS_ANSWER),
+        (PlaylistAnswer, examples.PLAYLIST_ANSWER),
+        (TracksAnswer, examples.TRACKS_ANSWER),
+        (TrackAnswer, examples.TRACK_ANSWER),
+        (ListenerAnswer, examples.LISTENER_ANSWER),
+        (ModelsAnswer, examples.MODELS_ANSWER),
+        (AliveAnswer, examples.ALIVE_ANSWER),
+        (ReadyAnswer, examples.READY_ANSWER),
+        (ProblemExplained, examples.PROBLEM_EXPLAINED),
+    ],
+    ids=lambda part: getattr(part, "__name__", ""),
+)
+def test_every_answer_example_is_an_answer(model: Any, example: dict[str, Any]) -> None:
+    """Whole: no field missing, none too many."""
+    adapter = TypeAdapter(model)
+    written = json.dumps(example)
+    assert json.loads(adapter.dump_json(adapter.validate_json(written))) == json.loads(written)
