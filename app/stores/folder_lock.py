@@ -34,7 +34,7 @@ class FolderLock:
         while not _locked(file):
             file.seek(0)
             owner = file.read().strip()
-            if time.monotonic() > deadline or (owner and _lives(int(owner))):
+            if time.monotonic() > deadline or (owner.isdigit() and _lives(int(owner))):
                 file.close()
                 raise DataFolderInUse(
                     f"Expected the folder {str(self._path.parent)!r} to be free, but process {owner or '?'} keeps its "

@@ -78,7 +78,8 @@ class SessionStore:
     async def commit(self, session: ListenerSession, *, expected: ListenerSession) -> None:
         """Store a session made from `expected`; raise `SessionConflict` when that is no longer what is stored.
 
-        After `SessionStoreUnavailable` the session may have been stored all the same. To send the event again is
+        Every change of what is remembered raises seq; a session of the same seq may differ from `expected` in its
+        hidden state only, which is a cache. After `SessionStoreUnavailable` the session may have been stored all the same. To send the event again is
         safe: its id is remembered.
         """
         if not (await self.commit_many([(session, expected)]))[0]:
