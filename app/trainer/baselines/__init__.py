@@ -1,1 +1,1 @@
-"""Baselines: what counting and nearest neighbours reach without learning. Written from the papers they name."""
+"""Baselines: what counting and nearest neighbours reach without learning, written from the papers they name."""

@@ -47,4 +47,4 @@ def fit(sessions: Sessions, catalogue_size: int) -> Markov:
     """Count what follows what."""
     pairs = Pairs.count(sessions, catalogue_size, np.ones(1))
     sums = np.bincount(pairs.keys // catalogue_size, weights=pairs.weights, minlength=catalogue_size)
-    return Markov("markov", Successors.of(pairs, popularity.fit(sessions, catalogue_size)), sums)
+    return Markov("markov", Successors.of(pairs, popularity.fit(sessions, catalogue_size)), sums.astype(np.float64))

@@ -13,16 +13,21 @@ from app.dataset.folder import Sessions
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Ordered pairs of tracks: `keys` (n,) = earlier * V + later, ascending, with the summed weight of each pair
-    and the event at which it was first heard."""
+    """Ordered pairs of tracks: keys (n,) = row * V + follower, ascending, each with its weight.
+
+    tie_order (n,) says which of equally heavy pairs of a row stands first: the lower.
+    """
 
     keys: NDArray[np.int64]
     weights: NDArray[np.float64]
-    first_heard: NDArray[np.int64]
+    tie_order: NDArray[np.int64]
 
     @classmethod
     def count(cls, sessions: Sessions, catalogue_size: int, step_weights: NDArray[np.float64]) -> "Pairs":
-        """Add up step_weights[d - 1] for each time two tracks are heard d steps apart in a session."""
+        """Add up step_weights[d - 1] for each time two tracks are heard d steps apart in a session.
+
+        Of equally heavy pairs the one heard first, by its later event, stands first.
+        """
         session = np.repeat(np.arange(len(sessions)), np.diff(sessions.offsets))
         tracks = sessions.tracks.astype(np.int64)
         pairs = cls(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))
@@ -35,9 +40,7 @@ class Pairs:
             pairs = pairs._joined(keys, np.full(len(keys), weight), later)
         return pairs
 
-    def _joined(
-        self, keys: NDArray[np.int64], weights: NDArray[np.float64], first_heard: NDArray[np.int64]
-    ) -> "Pairs":
+    def _joined(self, keys: NDArray[np.int64], weights: NDArray[np.float64], tie_order: NDArray[np.int64]) -> "Pairs":
         keys = np.concatenate([self.keys, keys])
         if not len(keys):
             return self
@@ -47,5 +50,5 @@ class Pairs:
         return Pairs(
             keys[starts],
             np.add.reduceat(np.concatenate([self.weights, weights])[order], starts),
-            np.minimum.reduceat(np.concatenate([self.first_heard, first_heard])[order], starts),
+            np.minimum.reduceat(np.concatenate([self.tie_order, tie_order])[order], starts),
         )

@@ -43,7 +43,8 @@ class Popularity:
     @cached_property
     def probabilities(self) -> NDArray[np.float64]:
         """(count + 1) / (plays + V): Laplace's rule of succession, so that no track is impossible."""
-        return (self.counts + 1) / (self.counts.sum() + self.catalogue_size)
+        probabilities: NDArray[np.float64] = (self.counts + 1) / (self.counts.sum() + self.catalogue_size)
+        return probabilities
 
     def judge(self, sessions: Sessions, depth: int) -> Iterator[Judgement]:
         """Rank by play count."""

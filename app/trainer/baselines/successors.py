@@ -36,10 +36,11 @@ class Successors:
 
     @classmethod
     def of(cls, pairs: Pairs, popularity: Popularity) -> "Successors":
-        """Sort the followers of each track by weight; of equal ones the pair that was heard first stands first."""
+        """Sort the followers of each track by weight, equal ones by the pairs' tie order."""
         V = popularity.catalogue_size
         rows, tracks = np.divmod(pairs.keys, V)
-        order = np.lexsort((pairs.first_heard, -pairs.weights, rows))
+        # Rounded: the same weights added up in another order differ in their last digits.
+        order = np.lexsort((pairs.tie_order, -pairs.weights.round(9), rows))
         starts = np.searchsorted(rows, np.arange(V + 1)).astype(np.int64)
         positions = np.empty(len(tracks), np.int32)
         positions[order] = np.arange(len(tracks)) - starts[rows] + 1
