@@ -73,8 +73,8 @@ def run(settings: Settings) -> None:
     if settings.redis_url is not None:
         _serve(settings)
         return
-    with EmbeddedServer(settings.data_dir) as url:
-        _serve(settings.model_copy(update={"redis_url": url}))
+    with EmbeddedServer(settings.data_dir) as server:
+        _serve(settings.model_copy(update={"redis_url": server.url}))
 
 
 def _serve(settings: Settings) -> None:

@@ -59,13 +59,13 @@ def generate(
 def _track_id(text: str, served: "Served") -> str:
     if served.predictor.catalogue.index_of(text) is not None:
         return text
-    found = served.search.search(text, 1)
+    found = served.search.find(text, 1)
     if not found:
         raise UnknownTrack(
             f"Expected a track id or `Artist - Title` of the catalogue, got {text!r}, and nothing in its "
             f"{len(served.predictor.catalogue)} tracks comes near."
         )
-    return found[0].track_id
+    return served.predictor.catalogue[found[0]].track_id
 
 
 async def _walk(served: "Served", ask: PlaylistAsk) -> Playlist:

@@ -11,7 +11,6 @@ from time import monotonic
 
 import structlog
 
-from app.domain.catalogue import Catalogue, Track
 from app.errors import CheckpointError, NoCheckpoint, SegueError
 from app.rnn.predictor import Predictor
 from app.stores.checkpoints import CheckpointStore
@@ -24,23 +23,11 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class CatalogueSearch:
-    """Finds tracks of one checkpoint by what a person types."""
-
-    catalogue: Catalogue
-    index: TrackSearch
-
-    def search(self, query: str, limit: int) -> list[Track]:
-        """Return the tracks that match best, best first. Reads from disk: call it on a thread."""
-        return [self.catalogue[row] for row in self.index.find(query, limit)]
-
-
-@dataclass(frozen=True, slots=True)
 class Served:
     """One loaded checkpoint with all that answers from it."""
 
     predictor: Predictor
-    search: CatalogueSearch
+    search: TrackSearch
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +113,4 @@ def load_served(checkpoints: CheckpointStore, name: str) -> Served:
     """Load the checkpoint of that id or label, verified and warm. Raises CheckpointError when it must not serve."""
     predictor = checkpoints.load(name)
     predictor.catalogue.warm_up()
-    return Served(predictor, CatalogueSearch(predictor.catalogue, checkpoints.search(predictor.checkpoint_id)))
+    return Served(predictor, checkpoints.search(predictor.checkpoint_id))

@@ -17,6 +17,7 @@ from app.serving.recommender import Recommender
 from app.serving.reloader import Reloader
 from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import EmbeddedServer
+from app.stores.labels import promote
 from app.stores.session_store import SessionStore
 
 V = 60
@@ -50,15 +51,15 @@ def draft(seed: int, rnn_kind: str = "gru") -> CheckpointDraft:
 @pytest.fixture(scope="session")
 def session_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a real server that ends with the tests."""
-    with EmbeddedServer(tmp_path_factory.mktemp("sessions")) as url:
-        yield url
+    with EmbeddedServer(tmp_path_factory.mktemp("sessions")) as server:
+        yield server.url
 
 
 @pytest.fixture
 def checkpoints(tmp_path: Path) -> CheckpointStore:
     """A model store with one promoted checkpoint."""
     store = CheckpointStore(tmp_path / "model_store")
-    store.promote("stable", store.publish(draft(1)).checkpoint_id)
+    promote(store.root, "stable", store.publish(draft(1)).checkpoint_id)
     return store
 
 

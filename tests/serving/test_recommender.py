@@ -15,6 +15,7 @@ from app.domain.session import StampedHidden
 from app.errors import Rejected, SessionStoreUnavailable, UnknownListener
 from app.serving.recommender import Recommender
 from app.stores.checkpoints import CheckpointStore
+from app.stores.labels import promote
 from tests.serving.conftest import LIMITS, V, draft, opened
 
 pytestmark = pytest.mark.anyio
@@ -150,7 +151,7 @@ async def test_a_swap_replays_the_listener_under_the_new_checkpoint(
     ann = someone()
     await recommender.observe(ann, [event(ann, row) for row in (3, 1, 4)], Ask(limit=3))
     new = checkpoints.publish(draft(2, "lstm")).checkpoint_id
-    checkpoints.promote("stable", new)
+    promote(checkpoints.root, "stable", new)
     async with asyncio.timeout(5):
         while (answer := await recommender.observe(ann, [], Ask(limit=3))).checkpoint_id != new:
             await asyncio.sleep(0.02)
