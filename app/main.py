@@ -1,12 +1,13 @@
 """The service: wires settings, stores, engine and doors. The only module that knows all packages."""
 
+import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypedDict
 
-import structlog
-import uvicorn
 from fastapi import FastAPI
 
 from app.serving.engine import Engine
@@ -14,15 +15,10 @@ from app.serving.recommender import Recommender
 from app.serving.reloader import Reloader
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
-from app.stores.embedded import EmbeddedServer
 from app.stores.session_store import SessionStore
 from app.telemetry import configure_logging
 from app.web.api import build_api
 from app.web.doors import Doors
-
-log = structlog.get_logger(__name__)
-
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class LifespanState(TypedDict):
@@ -38,6 +34,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_api: FastAPI) -> AsyncIterator[LifespanState]:
+        end_with_parent()
         async with AsyncExitStack() as opened:
             yield {"doors": await _open_doors(chosen, opened)}
 
@@ -65,30 +62,17 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack) -> Doors:
     )
 
 
-def run(settings: Settings) -> None:
-    """Serve until told to end, with a session store of our own where none is named."""
-    configure_logging(settings.log_format, settings.log_level)
-    if settings.host not in LOOPBACK:
-        log.warning("open_to_the_network", host=settings.host, advice="there are no API keys: put a proxy in front")
-    if settings.redis_url is not None:
-        _serve(settings)
-        return
-    with EmbeddedServer(settings.data_dir) as server:
-        _serve(settings.model_copy(update={"redis_url": server.url}))
+def end_with_parent() -> None:
+    """See to it that a worker ends, cleanly, when the process that watches over it is gone.
 
+    A killed parent cannot tell its workers to stop; left alone they would keep the port and nobody would restart them.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return  # started by a shell or a supervisor of the operator's, not by `segue serve`
 
-def _serve(settings: Settings) -> None:
-    # The workers are new processes that read their settings from the environment, like anybody else.
-    os.environ.update(settings.to_environment())
-    uvicorn.run(
-        "app.main:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        ws="websockets-sansio",
-        timeout_graceful_shutdown=settings.shutdown_s,
-        server_header=False,
-        access_log=False,
-        log_level="warning",
-    )
+    def outlive() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=outlive, name="parent-watch", daemon=True).start()

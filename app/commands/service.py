@@ -20,9 +20,9 @@ def register(cli: typer.Typer) -> None:
 
 def serve(host: Host = None, port: Port = None, workers: Workers = None) -> None:
     """Answer listeners with the checkpoint that is promoted to `stable`."""
-    from app.main import run
+    from app.commands.processes import run_service
 
-    run(_settings(host, port, workers))
+    run_service(_settings(host, port, workers))
 
 
 def up(
@@ -33,11 +33,11 @@ def up(
 ) -> None:
     """Train and publish a model if none is promoted yet, then serve: everything `make run` needs."""
     from app.commands.first_model import train_first_model
-    from app.main import run
+    from app.commands.processes import run_service
 
     settings = _settings(host, port, workers)
     train_first_model(settings, data)
-    run(settings)
+    run_service(settings)
 
 
 def _settings(host: str | None, port: int | None, workers: int | None) -> Settings:

@@ -1,0 +1,58 @@
+"""The processes of a service: its own session store where none is named, and the workers that answer.
+
+This parent imports neither torch nor FastAPI: it only watches over those who do.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from app.settings import Settings
+from app.stores.embedded import EmbeddedServer
+from app.telemetry import configure_logging
+
+log = structlog.get_logger(__name__)
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def run_service(settings: Settings) -> None:
+    """Serve until told to end; a session store of our own lives and ends with the service."""
+    configure_logging(settings.log_format, settings.log_level)
+    if settings.host not in LOOPBACK:
+        log.warning("open_to_the_network", host=settings.host, advice="there are no API keys: put a proxy in front")
+    if settings.redis_url is not None:
+        _run_workers(settings)
+        return
+    with EmbeddedServer(settings.data_dir) as server:
+        _run_workers(settings.model_copy(update={"redis_url": server.url}))
+
+
+def _run_workers(settings: Settings) -> None:
+    # The workers are new processes that read their settings from the environment, like anybody else.
+    os.environ.update(settings.to_environment())
+    if settings.workers > 1:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_fresh(settings.data_dir / "metrics"))
+    log.info("listening", url=f"http://{settings.host}:{settings.port}", workers=settings.workers)
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        ws="websockets-sansio",
+        timeout_graceful_shutdown=settings.shutdown_s,
+        server_header=False,
+        access_log=False,
+        log_level="warning",
+    )
+
+
+def _fresh(folder: Path) -> Path:
+    """Return the folder, empty: the counts of workers that are gone would be added to those of today."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder.resolve()
