@@ -13,9 +13,9 @@ TRACK_ANSWER: dict[str, Any] = {
     "artist": "Queen",
     "album": "A Night at the Opera",
     "year": 1975,
-    "genre": "rock",
-    "tags": ["classic rock", "70s"],
-    "duration_s": 354,
+    "genre": "classic rock",
+    "tags": ["epic", "piano", "storytelling"],
+    "duration_s": 355,
 }
 TRACKS_ANSWER = {"query": "bohemian rapsody", "tracks": [TRACK_ANSWER]}
 
@@ -28,8 +28,8 @@ _RANKED = [
         "artist": "Led Zeppelin",
         "album": "Led Zeppelin IV",
         "year": 1971,
-        "genre": "rock",
-        "tags": ["classic rock", "70s"],
+        "genre": "classic rock",
+        "tags": ["anthem", "epic", "guitar"],
         "duration_s": 482,
     },
     {
@@ -40,9 +40,9 @@ _RANKED = [
         "artist": "Pink Floyd",
         "album": "Wish You Were Here",
         "year": 1975,
-        "genre": "rock",
-        "tags": ["progressive rock", "70s"],
-        "duration_s": 334,
+        "genre": "classic rock",
+        "tags": ["acoustic", "mellow"],
+        "duration_s": None,
     },
 ]
 _APPLIED = {"event_id": "play-1", "listener_id": "ann", "outcome": "applied", "seq": 1, "detail": None}
@@ -73,7 +73,7 @@ NEXT_ANSWER = {
     "tracks": _RANKED,
     "events": [_APPLIED],
     "unknown_tracks": [],
-    "pool": {"before": 1024, "after": 1023},
+    "pool": {"before": 1969, "after": 1968},
     "degraded": [],
 }
 
@@ -152,7 +152,7 @@ MODELS_ANSWER = {
             "reason": "recall@20 0.31 against 0.12 of the best baseline it must beat",
             "network": {"rnn_kind": "gru", "hidden_size": 100, "num_layers": 1},
             "training": {"epochs": 10, "learning_rate": 0.001},
-            "data": {"tracks": 1024, "sessions": 20000},
+            "data": {"tracks": 1969, "sessions": 20000},
             "metrics": {"recall@20": 0.31, "mrr@20": 0.11},
             "baselines": {"popularity": {"recall@20": 0.08, "mrr@20": 0.02}},
         }

@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Scope
 
 from app.errors import (
@@ -168,12 +169,23 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.NOT_FOUND:
         return problem_response(NoSuchRoute(f"Expected a path of this API, got {path!r}."), request.scope)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = dict(error.headers or {}).get("Allow", "")
+        allowed = _allowed(request)
         message = f"Expected {allowed} for {path!r}, got {method}."
         response = problem_response(MethodNotAllowed(message), request.scope)
         response.headers["Allow"] = allowed
         return response
     return problem_response(Rejected(error.detail), request.scope)
+
+
+def _allowed(request: Request) -> str:
+    """Return every method of this path. The framework names those of the first route only."""
+    methods = {
+        method
+        for route in request.app.routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods
+    }
+    return ", ".join(sorted(methods))
 
 
 HANDLERS: Mapping[Any, Any] = {
