@@ -26,7 +26,10 @@ def write_weights(path: Path, network: RecurrentNetwork) -> None:
         name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in network.state_dict().items()
     }
     check_finite(path.name, weights)
-    save_file(weights, path, metadata={"format": "pt"})
+    try:
+        save_file(weights, path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise OSError(f"{path.name} cannot be written: {error}") from error
 
 
 def read_network(path: Path, config: NetworkConfig) -> RecurrentNetwork:

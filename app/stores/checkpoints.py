@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,16 +59,14 @@ class CheckpointStore:
         next publisher. Raises CorruptCheckpoint or IncompatibleCheckpoint for a draft that must not serve.
         """
         draft.check()
-        with self._aside() as folder:
-            files = self._write(folder, draft)
-            while True:
-                manifest = _manifest_of(draft, files)
-                replace_file(folder / MANIFEST_FILE, manifest.to_json())
-                self._check_written(folder, manifest, draft)
-                if self._show(folder, manifest.checkpoint_id):
-                    return manifest
-                # Somebody published the same content within this second; the next one has another id.
-                time.sleep(1.0)
+        try:
+            with self._aside() as folder:
+                return self._publish_from(folder, draft)
+        except (OSError, sqlite3.Error) as error:
+            raise CheckpointError(
+                f"Expected to write a checkpoint to {self._root}, got: {error}. Make room or correct the folder, "
+                "and publish again."
+            ) from error
 
     def list(self) -> list[Manifest]:
         """Return the manifests of all whole checkpoints, newest first; see `damaged` for the others."""
@@ -205,6 +204,17 @@ class CheckpointStore:
                 shutil.rmtree(folder, ignore_errors=True)
         for file in self._root.glob(f".{LABELS_FILE}-*"):
             file.unlink(missing_ok=True)
+
+    def _publish_from(self, folder: Path, draft: "CheckpointDraft") -> Manifest:
+        files = self._write(folder, draft)
+        while True:
+            manifest = _manifest_of(draft, files)
+            replace_file(folder / MANIFEST_FILE, manifest.to_json())
+            self._check_written(folder, manifest, draft)
+            if self._show(folder, manifest.checkpoint_id):
+                return manifest
+            # Somebody published the same content within this second; the next one has another id.
+            time.sleep(1.0)
 
     def _write(self, folder: Path, draft: "CheckpointDraft") -> dict[str, str]:
         """Write all files but the manifest; return their names and SHA-256."""
