@@ -57,6 +57,8 @@ def evaluate(
 
     if seen_only and baselines is None:
         raise InvalidRequest("Expected --baselines DATASET with --seen-only, to know which tracks count as seen.")
+    if json_out is not None and not json_out.resolve().parent.is_dir():
+        raise InvalidRequest(f"Expected a folder at {json_out.parent} to write the figures into, found none.")
     checkpoints = CheckpointStore(store or Settings().model_store)
     manifest = checkpoints.manifest(checkpoint)
     test = _opened(sessions)
@@ -145,8 +147,8 @@ def _figure(metrics: "Metrics", name: str, *, with_interval: bool) -> str:
 def _account(asked: "Translated", catalogue: "Catalogue") -> str:
     """Return one sentence on what the checkpoint does not know."""
     return (
-        f"{asked.unknown_events:,} of {asked.events:,} events ({asked.unknown_tracks:,} of {asked.tracks:,} tracks) are "
-        f"unknown to the checkpoint's catalogue of {len(catalogue):,} tracks and were passed over."
+        f"{asked.unknown_events:,} of {asked.events:,} events ({asked.unknown_tracks:,} of {asked.tracks:,} tracks) "
+        f"are unknown to the checkpoint's catalogue of {len(catalogue):,} tracks and were passed over."
     )
 
 

@@ -1,0 +1,28 @@
+"""Real listening, where it lies beside the project."""
+
+import csv
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.dataset.folder import Sessions
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def gratefuldead() -> tuple[Sessions, int]:
+    """Every set list in file order, and how many songs there are."""
+    path = DATA / "gratefuldead.tsv.gz"
+    if not path.is_file():
+        pytest.skip(f"needs the listening data at {path}")
+    rows: dict[str, int] = {}
+    shows: dict[str, list[int]] = {}
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        for line in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            shows.setdefault(line["session_id"], []).append(rows.setdefault(line["title"], len(rows)))
+    tracks = np.concatenate([np.array(show, np.int32) for show in shows.values()])
+    offsets = np.cumsum([0, *map(len, shows.values())]).astype(np.int64)
+    return Sessions(tracks, offsets, np.zeros(len(tracks), np.int64)), len(rows)
