@@ -21,6 +21,7 @@ from app.formats.source import SourceFile
 _BLOCK_BYTES = 8 << 20
 _LONGEST_RECORD = 32  # lines; beyond it an opened quote is taken for a mistake
 _DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
+_UNCLOSED = "a quote is opened and never closed"
 _ESCAPED_FORMULA = r"^'('*[=+\-@])"
 
 
@@ -161,7 +162,7 @@ class _BlockReader:
 
     def _complaint(self, values: list[str] | str | None) -> str | None:
         if values is None:
-            return "a quote is opened and never closed"
+            return _UNCLOSED
         if isinstance(values, str):
             return values
         return None if len(values) == self.width else f"expected {self.width} columns, got {len(values)}"
@@ -186,7 +187,7 @@ class _BlockReader:
             except csv.Error as error:
                 if "unexpected end" not in str(error):
                     # Text after a closing quote, say: the columnar reader takes it as it stands, so do we.
-                    return self._leniently(text), 1
+                    return (self._leniently(text) if taken == 1 else _UNCLOSED), 1
         return None, 1
 
     def _leniently(self, text: str) -> list[str] | str:

@@ -57,6 +57,7 @@ _BY_ENDING = {
     for ending in FORMATS[name].endings
 }
 ENDINGS = (*_BY_ENDING, ".json", ".listens")
+_CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1f\x7f]")
 _ISO_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d")
 
 
@@ -91,10 +92,8 @@ def _agreed(source: SourceFile, found: FileFormat, forced: str | None) -> FileFo
 
 
 def _is_binary(head: bytes) -> bool:
-    if b"\0" in head:
-        return True
-    # One stray byte is a malformed line; mostly undecodable text is no text.
-    return head.decode("utf-8", "replace").count("\ufffd") > len(head) / 10
+    # Text in any older encoding has next to no control characters; random bytes have one in ten.
+    return b"\0" in head or len(_CONTROL.findall(head)) > len(head) / 20
 
 
 def _by_name(source: SourceFile) -> FileFormat | None:
