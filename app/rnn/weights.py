@@ -12,12 +12,30 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch.overrides import TorchFunctionMode
 
 from app.errors import CorruptCheckpoint, IncompatibleCheckpoint
 from app.rnn.network import NetworkConfig, RecurrentNetwork
 
 # A header states name, type, shape and place of each tensor, about 100 bytes a tensor; our networks have dozens.
 MAX_HEADER_BYTES = 2**20
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves out the first weights of a network whose weights are about to be replaced.
+
+    On the meta device there is nothing to draw, but torch imports sympy and its compiler for trying: seconds in every
+    worker.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        if func is torch.randn:
+            return torch.empty(*args)
+        if func is torch.eye:
+            return kwargs["out"]
+        if func in (torch.Tensor.div, torch.Tensor.__truediv__, torch.Tensor.normal_, torch.nn.init.normal_):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def write_weights(path: Path, network: RecurrentNetwork) -> None:
@@ -93,7 +111,7 @@ def _empty(config: NetworkConfig, file_name: str, found: dict[str, tuple[int, ..
     if config.num_layers > len(found):
         raise IncompatibleCheckpoint(f"Expected {config.num_layers} layers in {file_name}, got {len(found)} tensors.")
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _Undrawn():
             network = RecurrentNetwork(config)
     except (RuntimeError, OverflowError) as error:
         raise IncompatibleCheckpoint(f"No network can be built from {config}: {error}.") from error

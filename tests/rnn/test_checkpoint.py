@@ -1,4 +1,7 @@
 import copy
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from app.rnn.checkpoint import (
     write_draft,
 )
 from app.rnn.manifest import CATALOGUE_FILE, SEARCH_FILE, WEIGHTS_FILE, Manifest, content_hash, file_sha256
+from app.rnn.weights import write_weights
 from tests.rnn.drafts import V, new_draft, small_catalogue
 
 
@@ -70,6 +74,21 @@ def test_a_read_network_learns_no_more_and_its_weights_are_mapped(tmp_path: Path
     if not maps.exists():
         pytest.skip("no /proc on this system")
     assert str(tmp_path / WEIGHTS_FILE) in maps.read_text()
+
+
+@pytest.mark.parametrize("config", [{"rnn_kind": "gru"}, {"rnn_kind": "elman", "activation": "relu"}])
+def test_reading_does_not_wait_for_the_compiler_of_torch(config: dict[str, Any], tmp_path: Path) -> None:
+    """Building a network without memory must not import what takes seconds in every worker."""
+    network = new_draft(**config).network
+    write_weights(tmp_path / WEIGHTS_FILE, network)
+    code = (
+        "import json, sys; from pathlib import Path; from app.rnn.weights import read_network;"
+        "from app.rnn.network import NetworkConfig;"
+        "read_network(Path(sys.argv[1]), NetworkConfig.from_dict(json.loads(sys.argv[2])));"
+        "assert 'sympy' not in sys.modules and 'torch._dynamo' not in sys.modules"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / WEIGHTS_FILE), json.dumps(network.config.to_dict())]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
 
 
 def test_asking_leaves_a_network_in_training_as_it_was() -> None:
