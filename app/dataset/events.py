@@ -26,7 +26,7 @@ _OTHER_TIMES = "['%d %b %Y %H:%M', '%d %b %Y, %H:%M', '%d/%m/%Y %H:%M', '%Y/%m/%
 _AT = f"""
 case when time = '' then 0
      when number is null then try_cast(epoch(coalesce(
-         try_cast(time as timestamp), try_strptime(time, {_OTHER_TIMES}))) as bigint)
+         try_cast(time as timestamptz), try_strptime(time, {_OTHER_TIMES}))) as bigint)
      when number >= 1e17 then try_cast(floor(number / 1e9) as bigint)
      when number >= 1e14 then try_cast(floor(number / 1e6) as bigint)
      when number >= 1e11 then try_cast(floor(number / 1e3) as bigint)
@@ -52,6 +52,7 @@ class EventTable:
             ("memory_limit", f"'{_MEMORY}'"),
             ("temp_directory", f"'{str(folder).replace(chr(39), chr(39) * 2)}'"),
             ("enable_progress_bar", "false"),
+            ("timezone", "'UTC'"),
             ("autoinstall_known_extensions", "false"),
         ):
             self._connection.execute(f"set {setting} = {value}")
