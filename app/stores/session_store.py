@@ -19,23 +19,23 @@ Knows nothing of events, networks or what may be suggested.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from redis import exceptions
 
 from app.domain.session import ListenerSession
-from app.errors import SegueError, SessionConflict
+from app.errors import SessionConflict
 from app.stores import scripts
-from app.stores.connection import MAX_CONNECTIONS, Client, close, connect, rediscover, refusal
+from app.stores.connection import connect
 from app.stores.keys import DAMAGED_TTL_S, damaged_key, session_key
+from app.stores.refusals import refusal
 from app.stores.scripts import Script
+from app.stores.server import Command, Link
 from app.stores.session_record import DamagedRecord, decode, encode, position
 
 logger = logging.getLogger(__name__)
 
-Command = tuple[str | bytes | int, ...]
 Commit = tuple[ListenerSession, ListenerSession]  # (new, expected)
 
 
@@ -46,13 +46,10 @@ class SessionStore:
     could not be read since the start.
     """
 
-    def __init__(self, client: Client, *, ttl_s: int, timeout_s: float) -> None:
-        self._client = client
+    def __init__(self, link: Link, *, ttl_s: int, timeout_s: float) -> None:
+        self._link = link
         self._ttl_s = ttl_s
         self._timeout_s = timeout_s
-        # redis-py refuses a call that finds no free connection; here it waits its turn.
-        self._turns = asyncio.Semaphore(MAX_CONNECTIONS // 2)
-        self._rediscovery: asyncio.Task[None] | None = None
         self.damaged_records = 0
 
     @classmethod
@@ -79,8 +76,8 @@ class SessionStore:
         """Store a session made from `expected`; raise `SessionConflict` when that is no longer what is stored.
 
         Every change of what is remembered raises seq; a session of the same seq may differ from `expected` in its
-        hidden state only, which is a cache. After `SessionStoreUnavailable` the session may have been stored all the same. To send the event again is
-        safe: its id is remembered.
+        hidden state only, which is a cache. After `SessionStoreUnavailable` the session may have been stored all
+        the same. To send the event again is safe: its id is remembered.
         """
         if not (await self.commit_many([(session, expected)]))[0]:
             raise SessionConflict(
@@ -103,15 +100,11 @@ class SessionStore:
 
     async def ping(self) -> None:
         """Raise `SessionStoreUnavailable` unless the store answers; of a cluster, some node."""
-        async with self._border():
-            await self._client.execute_command("PING")
+        _checked((await self._send([("PING",)]))[0])
 
     async def aclose(self) -> None:
         """Close every connection. The store opens them again if it is used again."""
-        if self._rediscovery is not None:
-            self._rediscovery.cancel()
-            await asyncio.wait([self._rediscovery])
-        await close(self._client)
+        await self._link.aclose()
 
     async def _read(self, listener_id: str, reply: Any) -> ListenerSession:
         """Return the session in a reply to GET, a new one where it cannot be read: a listener is served anyway."""
@@ -149,62 +142,21 @@ class SessionStore:
         return [_checked(reply) for reply in replies]
 
     async def _send(self, commands: Sequence[Command]) -> list[Any]:
-        """Send commands in one round trip; return their replies, an exception where Redis refused one."""
+        """Return the replies to commands, an exception where one was refused for what it asks; the border."""
         if not commands:
             return []
-        async with self._border():
-            if len(commands) == 1:
-                return [await _reply(self._client, commands[0])]
-            pipeline: Any = self._client.pipeline(transaction=False)
-            for command in commands:
-                pipeline.execute_command(*command)
-            replies: list[Any] = await pipeline.execute(raise_on_error=False)
-            # In a cluster another node may have taken over from one that failed: asked singly, redis-py looks for it.
-            for place, reply in enumerate(replies):
-                if isinstance(reply, exceptions.ConnectionError | exceptions.ClusterDownError):
-                    replies[place] = await _reply(self._client, commands[place])
-            for reply in replies:
-                if isinstance(reply, Exception) and (unavailable := refusal(reply)):
-                    raise unavailable from reply
-            return replies
-
-    @asynccontextmanager
-    async def _border(self) -> AsyncIterator[None]:
-        """Bound what happens inside in time and number, and name its failures."""
         try:
-            async with asyncio.timeout(self._timeout_s), self._turns:
-                yield
-        except SegueError:
-            self._look_again()
-            raise
-        except Exception as error:
+            async with asyncio.timeout(self._timeout_s):
+                replies = await self._link.send(commands)
+        except (OSError, exceptions.RedisError) as error:
             unavailable = refusal(error)
             if unavailable is None:
                 raise
-            self._look_again()
             raise unavailable from error
-
-    def _look_again(self) -> None:
-        """Find out in the background, once at a time, whether the data now lives elsewhere."""
-        if self._rediscovery is None or self._rediscovery.done():
-            self._rediscovery = asyncio.create_task(self._rediscover())
-
-    async def _rediscover(self) -> None:
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                await rediscover(self._client)
-        except (OSError, TimeoutError, exceptions.RedisError, exceptions.RedisClusterException) as error:
-            logger.debug("The session store is still away: %s", error)
-
-
-async def _reply(client: Client, command: Command) -> Any:
-    """Return the reply to one command, or the refusal if it is one that the sender understands."""
-    try:
-        return await client.execute_command(*command)
-    except exceptions.ResponseError as error:
-        if refusal(error) is not None:
-            raise
-        return error
+        for reply in replies:
+            if isinstance(reply, Exception) and (unavailable := refusal(reply)):
+                raise unavailable from reply
+        return replies
 
 
 def _checked(reply: Any) -> Any:

@@ -1,0 +1,66 @@
+"""One Redis or Valkey server: commands go out in one round trip, a bounded number of callers at a time.
+
+Knows nothing of what the commands are about.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from redis import exceptions
+from redis.asyncio import Redis
+from redis.asyncio.sentinel import SentinelConnectionPool
+
+Command = tuple[str | bytes | int, ...]
+
+# Each round trip uses a connection; more callers than this wait their turn instead of being refused.
+TURNS = 64
+
+
+class Link(Protocol):
+    """What the session store needs of a server or a cluster."""
+
+    async def send(self, commands: Sequence[Command]) -> list[Any]:
+        """Return the reply to each command; a refusal is returned as the exception it is."""
+
+    async def aclose(self) -> None:
+        """Close every connection; a later command opens them again."""
+
+
+class Server:
+    """One server, reached through a pool of connections; behind Sentinels, whichever is master now."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._turns = asyncio.Semaphore(TURNS)
+
+    async def send(self, commands: Sequence[Command]) -> list[Any]:
+        """Return the replies of one round trip; raise what went wrong with the connection."""
+        async with self._turns:
+            if len(commands) == 1:
+                return [await self._single(commands[0])]
+            pipeline: Any = self._client.pipeline(transaction=False)
+            for command in commands:
+                pipeline.execute_command(*command)
+            replies: list[Any] = await pipeline.execute(raise_on_error=False)
+            for place, reply in enumerate(replies):
+                # The name or the Sentinels may point to another master by now: a single command connects anew.
+                if isinstance(reply, exceptions.ReadOnlyError):
+                    replies[place] = await self._single(commands[place])
+            return replies
+
+    async def aclose(self) -> None:
+        """Close every connection, those to the Sentinels included."""
+        pool = self._client.connection_pool
+        await self._client.aclose()
+        if isinstance(pool, SentinelConnectionPool):
+            await pool.disconnect()
+            for sentinel in pool.sentinel_manager.sentinels:
+                await sentinel.aclose()
+
+    async def _single(self, command: Command) -> Any:
+        client: Any = self._client
+        try:
+            return await client.execute_command(*command)
+        except exceptions.ResponseError as refusal:
+            return refusal
