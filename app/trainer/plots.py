@@ -20,7 +20,7 @@ from app.trainer.evaluation import Metrics
 from app.trainer.gate import FLOORS
 from app.trainer.metrics import HEADLINE
 from app.trainer.optimizer import course
-from app.trainer.training import TrainedNetwork
+from app.trainer.trained import TrainedNetwork
 
 INK = "#2b2f36"
 """The colour of text and axes; a page that has its own replaces it."""
@@ -38,16 +38,18 @@ def png(figure: Figure) -> bytes:
     return content.getvalue()
 
 
-def svg(figure: Figure) -> str:
-    """Return the figure as an SVG element to stand in a page: no background, no ids of groups, text as paths."""
+def svg(figure: Figure, name: str) -> str:
+    """Return the figure as an SVG element to stand in a page: no background, text as paths, ids of its own.
+
+    Every figure numbers its parts and glyphs alike; `name` keeps them apart from those of the page's other figures.
+    """
     content = io.StringIO()
     background = figure.patch.get_visible()
     figure.patch.set_visible(False)
     FigureCanvasSVG(figure).print_svg(content, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     figure.patch.set_visible(background)
     picture = content.getvalue()
-    # Groups are numbered from 1 in every figure; a page holds several, and its ids must differ.
-    return re.sub(r'<g id="[^"]*"', "<g", picture[picture.index("<svg") :])
+    return re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{name}-", picture[picture.index("<svg") :])
 
 
 def learning_curve(trained: TrainedNetwork) -> Figure:

@@ -14,7 +14,7 @@ from app.trainer import plots
 from app.trainer.comparison import Comparison
 from app.trainer.evaluation import Metrics
 from app.trainer.metrics import CUTOFFS, HEADLINE
-from app.trainer.training import TrainedNetwork
+from app.trainer.trained import TrainedNetwork
 
 _WORDS = {"recall": "Recall", "mrr": "MRR", "ndcg": "NDCG"}
 _DECISIVE = (f"Recall@{HEADLINE}", f"MRR@{HEADLINE}")
@@ -40,7 +40,7 @@ def build_report(
         "breakdown": plots.breakdown(comparison),
     }
     files = {f"report/{name}.png": plots.png(figure) for name, figure in figures.items()}
-    pictures = {name: plots.svg(figure).replace(plots.INK, "currentColor") for name, figure in figures.items()}
+    pictures = {name: plots.svg(figure, name).replace(plots.INK, "currentColor") for name, figure in figures.items()}
     files["report/report.html"] = _page(trained, comparison, verdict, data, pictures).encode()
     return files
 

@@ -1,15 +1,26 @@
-"""Real listening, where it lies beside the project."""
+"""Real listening, where it lies beside the project; one thread for networks too small to share."""
 
 import csv
 import gzip
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from app.dataset.folder import Sessions
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.fixture(scope="package", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny products on several threads wait for each other longer than they compute, most of all on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
