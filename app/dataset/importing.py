@@ -23,7 +23,7 @@ from app.dataset.sources import NamedFile, files_of
 from app.domain.catalogue import Catalogue, Track
 from app.errors import InvalidDataset, UnreadableSource
 from app.formats.columns import Layout
-from app.formats.file_format import format_of
+from app.formats.file_format import format_of, recognised
 from app.formats.listen import Reject
 
 REJECTS_FILE = "rejects.tsv"
@@ -60,6 +60,7 @@ class _Reading:
 
     formats: Counter[str] = field(default_factory=Counter)
     rows: int = 0
+    passed_over: int = 0
 
 
 def import_sources(
@@ -115,6 +116,9 @@ def _read(
         on_progress(file.name, reading.rows)
         rows_before, found = reading.rows, None
         try:
+            if file.found and recognised(file.source, settings.format) is None:
+                reading.passed_over += 1
+                continue
             known = format_of(file.source, settings.format)
             one_session = settings.layout.playlist_per_file and known.name in _TABULAR
             for batch in known.read(file.source, settings.layout):
@@ -146,8 +150,8 @@ def _summary(
     dropped: dict[str, int],
 ) -> dict[str, Any]:
     return {
-        "files": len(files),
-        "files_passed_over": passed_over,
+        "files": len(files) - reading.passed_over,
+        "files_passed_over": passed_over + reading.passed_over,
         "formats": dict(sorted(reading.formats.items())),
         "events_in": len(runs.tracks) + rejects.total,
         "rejected": dict(rejects.counts.most_common()),

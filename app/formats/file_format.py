@@ -63,6 +63,17 @@ _ISO_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d")
 
 def format_of(source: SourceFile, forced: str | None = None) -> FileFormat:
     """Return the file's format; raise UnreadableSource when it is empty, binary or of no known format."""
+    found = recognised(source, forced)
+    if found is None:
+        raise source.refuse(
+            f"a known format, but neither its name nor its first line tells one of {', '.join(FORMATS)}",
+            "Say which with --format.",
+        )
+    return found
+
+
+def recognised(source: SourceFile, forced: str | None = None) -> FileFormat | None:
+    """Return the file's format, None when it is text of no known one; raise UnreadableSource when empty or binary."""
     if forced is not None and forced not in FORMATS:
         raise InvalidRequest(f"Expected a format out of {', '.join(FORMATS)}; got {forced!r}.")
     head = source.head
@@ -74,15 +85,7 @@ def format_of(source: SourceFile, forced: str | None = None) -> FileFormat:
         raise source.refuse("a Parquet file, but it does not begin like one")
     if _is_binary(head):
         raise source.refuse("a text format or Parquet, but the file is binary")
-    if forced is not None:
-        return FORMATS[forced]
-    found = _by_content(source) or _by_name(source)
-    if found is None:
-        raise source.refuse(
-            f"a known format, but neither its name nor its first line tells one of {', '.join(FORMATS)}",
-            "Say which with --format.",
-        )
-    return found
+    return FORMATS[forced] if forced is not None else _by_content(source) or _by_name(source)
 
 
 def _agreed(source: SourceFile, found: FileFormat, forced: str | None) -> FileFormat:

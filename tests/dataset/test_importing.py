@@ -120,10 +120,11 @@ def test_a_folder_of_playlists_is_read_in_natural_order(tmp_path: Path) -> None:
     (folder / "sub" / "x.xspf").write_text(write_playlist([Track("1", "e", ""), Track("2", "f", "")], "xspf"))
     (folder / "broken.m3u.gz").write_bytes(gzip.compress(b"lost.mp3\n" * 9)[:-9])
     (folder / "notes.doc").write_text("no")
+    (folder / "Userdata.json").write_text('{\n"username": "ann"\n}')
     dataset = imported(tmp_path, str(folder))
     assert labels(dataset) == [["c", "d"], ["a", "b"], ["e", "f"]]
     assert dataset.summary["formats"] == {"m3u": 2, "xspf": 1}
-    assert (dataset.summary["rejected"], dataset.summary["files_passed_over"]) == ({"unreadable file": 1}, 1)
+    assert (dataset.summary["rejected"], dataset.summary["files_passed_over"]) == ({"unreadable file": 1}, 2)
     assert dataset.summary["events_in"] == 7
     assert len(imported(tmp_path, str(folder / "*.m3u")).sessions) == 1
     with pytest.raises(UnreadableSource, match="cut short"):
