@@ -184,10 +184,11 @@ def _summary(manifest: "Manifest", labels: "Labels") -> dict[str, Any]:
 
 
 def _comparison(manifest: "Manifest") -> "Table":
-    """Return the metrics of the network beside those of the baselines, one column each."""
+    """Return the metrics of the network beside those of the baselines, one column each; `--json` has the rest."""
     columns = {"network": manifest.metrics, **manifest.baselines}
     table = _table("metric", *columns)
-    for metric in dict.fromkeys(metric for values in columns.values() for metric in values):
+    numbers = (name for values in columns.values() for name, value in values.items() if isinstance(value, int | float))
+    for metric in dict.fromkeys(numbers):
         table.add_row(metric, *(_number(values.get(metric)) for values in columns.values()))
     return table
 
@@ -222,6 +223,12 @@ def _print_json(value: Any) -> None:
 
 
 def _number(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    match value:
+        case None:
+            return ""
+        case float():
+            return f"{value:.4f}"
+        case list() | dict():
+            return f"{len(value)} entries"
+        case _:
+            return str(value)

@@ -23,7 +23,9 @@ def fold(text: str) -> str:
 
     `Sigur Rós` is `sigur ros`, `Guns N' Roses` is `guns n roses`; a name of nothing but signs (`!!!`) keeps them.
     """
-    plain = unicodedata.normalize("NFKD", text.casefold()).translate(_PLAIN)
+    # Taken apart before and after: some letters have a lower case only once they are plain (a bold capital A).
+    lower = unicodedata.normalize("NFKD", text).casefold()
+    plain = unicodedata.normalize("NFKD", lower).translate(_PLAIN)
     bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
     words = _WORD.findall(unicodedata.normalize("NFC", bare.translate(_SILENT).replace("&", " and ")))
     if not words:
