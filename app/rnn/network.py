@@ -23,7 +23,8 @@ class NetworkConfig:
     """The shape of a network; a checkpoint's manifest states it and nothing else is needed to build one.
 
     `embedding_size` 0 reads one-hot tracks: W has a row of gates for every track. `output_size` 0 ranks with the top
-    hidden state itself. `skip_input` joins the last track's embedding to the hidden state before the output.
+    hidden state itself. `skip_input` joins the last track's embedding to the hidden state before the output;
+    `residual` adds it to the output as well, so that the network starts from what resembles the last track.
     `normalised` is a cosine softmax whose learned sharpness starts at `scale`.
     """
 
@@ -36,6 +37,7 @@ class NetworkConfig:
     num_layers: int = 1
     tied: bool = False
     skip_input: bool = False
+    residual: bool = False
     output_bias: bool = True
     normalised: bool = False
     scale: float = 16.0
@@ -54,8 +56,9 @@ class NetworkConfig:
             _expect(0.0 <= getattr(self, name) < 1.0, f"{name} in [0, 1)", getattr(self, name))
         _expect(self.scale > 0.0, "scale above 0", self.scale)
         _expect(not self.skip_input or self.embedding_size > 0, "embedding_size above 0 with skip_input", 0)
-        if self.tied:
-            expected = f"embedding_size equal to the output's {self.vector_size} when tied"
+        _expect(not self.residual or self.skip_input, "skip_input with residual", self.skip_input)
+        if self.tied or self.residual:
+            expected = f"embedding_size equal to the output's {self.vector_size} when tied or residual"
             _expect(self.embedding_size == self.vector_size, expected, self.embedding_size)
 
     @property
@@ -149,10 +152,13 @@ class RecurrentNetwork(nn.Module):
         for depth, layer in enumerate(self._layers):
             top, states[depth] = layer(top, present, states[depth])
             top = functional.dropout(top, self.config.dropout, self.training)
+        heard = None
         if self.config.skip_input:
             heard = _last_present(inputs, present, states[-1])
             top, states[-1] = torch.cat((top, heard), 2), heard[:, -1]
         outputs = self.join(top)
+        if self.config.residual and heard is not None:
+            outputs = outputs + heard
         if self.log_scale is not None:
             outputs = functional.normalize(outputs, dim=-1) * self.log_scale.exp()
         return outputs, torch.cat(states, 1)

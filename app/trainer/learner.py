@@ -16,6 +16,7 @@ from app.dataset.folder import Sessions
 from app.errors import NotANumber
 from app.rnn.network import PADDING, RecurrentNetwork
 from app.trainer.batches import Batches
+from app.trainer.cooccurrence import cooccurrence_vectors
 from app.trainer.losses import softmax_loss
 from app.trainer.negatives import candidates_for
 from app.trainer.optimizer import TableAdagrad, course
@@ -28,6 +29,8 @@ class Learner:
     def __init__(self, sessions: Sessions, catalogue_size: int, recipe: Recipe) -> None:
         torch.manual_seed(recipe.seed)
         self.network = RecurrentNetwork(recipe.network(catalogue_size))
+        if recipe.cooccurrence_start:
+            self._start_from(cooccurrence_vectors(sessions, catalogue_size, recipe.embedding_size, recipe.seed))
         self.batches = Batches(sessions, recipe.batch_events, recipe.window, recipe.learn_start)
         plays = np.bincount(sessions.tracks, minlength=catalogue_size).astype(np.int64)
         self._candidates = candidates_for(plays, recipe.negatives, recipe.negatives_power, recipe.full_softmax_up_to)
@@ -40,6 +43,12 @@ class Learner:
         }
         self._dense = parameters
         self._adam = torch.optim.Adam(parameters.values(), lr=recipe.learning_rate)
+
+    def _start_from(self, vectors: NDArray[np.float32]) -> None:
+        with torch.no_grad():
+            self.network.input_table.copy_(torch.from_numpy(vectors))
+            if self.network.output_table is not None and self.network.output_table.shape == vectors.shape:
+                self.network.output_table.copy_(torch.from_numpy(vectors))
 
     def step(self, epoch: int, number: int, windows: NDArray[np.int64], progress: float) -> tuple[float, int]:
         """Learn from one batch; return its mean loss and how many targets it had.

@@ -19,6 +19,8 @@ from app.rnn.network import NetworkConfig
 class Recipe:
     """The settings of one training run; those of the network are explained at NetworkConfig.
 
+    Start: with `cooccurrence_start` the tracks' vectors begin as those of tracks heard near each other
+    (`cooccurrence.py`), else at random.
     Sampling: catalogues of at most `full_softmax_up_to` tracks are ranked whole at each step; of larger ones
     `negatives` tracks, drawn in proportion to (plays)^`negatives_power`.
     Batches: about `batch_events` targets of sessions of like length; sessions of more than `window` targets are cut.
@@ -40,12 +42,14 @@ class Recipe:
     num_layers: int = 1
     tied: bool = False
     skip_input: bool = False
+    residual: bool = False
     output_bias: bool = True
     normalised: bool = False
     scale: float = 16.0
     dropout: float = 0.0
     input_dropout: float = 0.0
     layer_norm: bool = False
+    cooccurrence_start: bool = False
     full_softmax_up_to: int = 5000
     negatives: int = 4096
     negatives_power: float = 0.5
@@ -74,6 +78,7 @@ class Recipe:
             _expect(0 <= getattr(self, name) <= 1, f"{name} from 0 to 1", getattr(self, name))
         _expect(0 < self.validation_share < 1, "validation_share between 0 and 1", self.validation_share)
         _expect(self.seed >= 0, "seed of at least 0", self.seed)
+        _expect(not self.cooccurrence_start or self.embedding_size > 0, "embedding_size above 0 to start from", 0)
         self.network(1)  # refuses what contradicts itself before any data is read
 
     def network(self, catalogue_size: int) -> NetworkConfig:

@@ -4,7 +4,7 @@ Knows nothing of how a step learns (`learner.py`) or of how the result is judged
 """
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,44 +18,10 @@ from app.trainer.learner import Learner
 from app.trainer.progress import Meter, OnProgress, TrainingProgress
 from app.trainer.recipe import Recipe
 from app.trainer.runs import RunFolder, RunState
+from app.trainer.trained import EpochRecord, TrainedNetwork
 from app.trainer.validation import Validation, thinned, validate
 
 SAVE_EVERY_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class EpochRecord:
-    """One epoch as the learning curve shows it: mean training loss, validation figures, speed. Counts from 1."""
-
-    epoch: int
-    loss: float
-    recall: float
-    mrr: float
-    log_loss: float
-    seconds: float
-    events_per_s: float
-
-
-@dataclass(frozen=True, eq=False)
-class TrainedNetwork:
-    """What a run ends with: the network of the best epoch, how it came about, and how fast."""
-
-    network: RecurrentNetwork
-    recipe: Recipe
-    history: tuple[EpochRecord, ...]
-    best_epoch: int
-    seconds: float
-    events_per_s: float
-
-    def summary(self) -> dict[str, Any]:
-        """Return plain JSON values for a checkpoint's manifest."""
-        return {
-            "recipe": asdict(self.recipe),
-            "best_epoch": self.best_epoch,
-            "history": [asdict(record) for record in self.history],
-            "seconds": round(self.seconds, 1),
-            "events_per_s": round(self.events_per_s),
-        }
 
 
 def train(

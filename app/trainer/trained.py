@@ -1,0 +1,42 @@
+"""What a training run ends with, and what it says about itself. Knows nothing of how it was trained."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from app.rnn.network import RecurrentNetwork
+from app.trainer.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One epoch as the learning curve shows it: mean training loss, validation figures, speed. Counts from 1."""
+
+    epoch: int
+    loss: float
+    recall: float
+    mrr: float
+    log_loss: float
+    seconds: float
+    events_per_s: float
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """What a run ends with: the network of the best epoch, how it came about, and how fast."""
+
+    network: RecurrentNetwork
+    recipe: Recipe
+    history: tuple[EpochRecord, ...]
+    best_epoch: int
+    seconds: float
+    events_per_s: float
+
+    def summary(self) -> dict[str, Any]:
+        """Return plain JSON values for a checkpoint's manifest."""
+        return {
+            "recipe": asdict(self.recipe),
+            "best_epoch": self.best_epoch,
+            "history": [asdict(record) for record in self.history],
+            "seconds": round(self.seconds, 1),
+            "events_per_s": round(self.events_per_s),
+        }
