@@ -78,7 +78,9 @@ INTERNAL_ERROR = Problem(
 
 PROBLEMS: dict[type[Exception], Problem] = {
     Exception: INTERNAL_ERROR,
-    NotJson: Problem(400, "not_json", "The body is not JSON", "Send UTF-8 JSON; the detail says where it ends to be."),
+    NotJson: Problem(
+        400, "not_json", "The body is not JSON", "Send UTF-8 JSON; the detail says where it stops being that."
+    ),
     Rejected: Problem(422, "rejected", "What was sent cannot be used", "Change the request as the detail says."),
     InvalidRequest: Problem(
         422, "invalid_request", "The request is not what this call takes", "`errors` lists each field."
@@ -183,7 +185,7 @@ def _allowed(request: Request) -> str:
         method
         for route in request.app.routes
         if route.matches(request.scope)[0] is not Match.NONE
-        for method in route.methods
+        for method in getattr(route, "methods", None) or ()
     }
     return ", ".join(sorted(methods))
 

@@ -1,9 +1,12 @@
 """Bodies are JSON, whole, bounded; anything else is told what was expected."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from app.web.body import MAX_BODY_BYTES
 
@@ -13,7 +16,7 @@ JSON = {"content-type": "application/json"}
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"nonsense", b'{"n": 1}}', b'{"listener_id": "\xff"}', b'{"n": \\ud800}', b"[" * 100_000]
 )
-def test_what_is_not_json_is_told_where_it_ends_to_be(service: httpx.Client, content: bytes) -> None:
+def test_what_is_not_json_is_told_where_it_stops_being_that(service: httpx.Client, content: bytes) -> None:
     """400, not a validation error and never a 500."""
     response = service.post("/v1/next", content=content, headers=JSON)
     assert (response.status_code, response.json()["code"]) == (400, "not_json")
@@ -66,3 +69,31 @@ def test_every_wrong_field_is_listed(service: httpx.Client) -> None:
         ("body", "limit", "3"),
         ("body", "recent[1]", "5"),
     }
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=8,
+)
+NEXT_LIKE = st.fixed_dictionaries(
+    {},
+    optional={
+        "listener_id": st.text(max_size=5) | JSON_VALUES,
+        "event": st.fixed_dictionaries({"type": st.just("played"), "track_id": st.text(max_size=5)}) | JSON_VALUES,
+        "events": st.lists(JSON_VALUES, max_size=3),
+        "n": st.integers(-1, 600) | JSON_VALUES,
+        "recent": st.lists(st.text(max_size=5), max_size=3) | JSON_VALUES,
+        "artist_gap": st.integers(-1, 501) | JSON_VALUES,
+    },
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(path=st.sampled_from(["/v1/next", "/v1/events", "/v1/playlists"]), body=NEXT_LIKE | JSON_VALUES)
+def test_no_body_breaks_the_service(service: httpx.Client, path: str, body: Any) -> None:
+    """It is answered, or refused in the one shape."""
+    response = service.post(path, json=body)
+    assert response.status_code in {200, 422}, response.text
+    if response.status_code != 200:
+        assert response.json()["code"] in {"invalid_request", "rejected"}

@@ -1,0 +1,122 @@
+"""docs/api.md is true: every example runs against the real service and comes back in the shape that is printed."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.web.problems import PROBLEMS
+from tests.web.test_openapi import DOCUMENT
+
+PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+EXAMPLE = re.compile(r"```sh\n(?P<command>curl .*?)\n```\n```(?P<language>json|text)\n(?P<answer>.*?)\n```", re.DOTALL)
+# Values that say what kind of answer it is are compared, not only their type.
+TELLING = frozenset({"type", "status", "code", "outcome", "in", "field", "expected", "got", "degraded", "read"})
+
+
+@dataclass
+class Call:
+    """What a curl command asks for."""
+
+    url: str = ""
+    method: str = "GET"
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str | None = None
+    prints_status: bool = False
+
+    @classmethod
+    def of(cls, command: str) -> "Call":
+        """Read the few options of curl that the page uses; any other fails the test."""
+        call = cls()
+        words = iter(shlex.split(command)[1:])
+        for word in words:
+            match word:
+                case "-s":
+                    pass
+                case "-X":
+                    call.method = next(words)
+                case "-H":
+                    name, _, value = next(words).partition(": ")
+                    call.headers[name] = value
+                case "-d":
+                    call.body = next(words)
+                    call.method = "POST"
+                case "-w":
+                    call.prints_status = next(words) == "%{http_code}"
+                case url:
+                    assert url.startswith("localhost:8000/"), url
+                    call.url = url.removeprefix("localhost:8000")
+        return call
+
+    def send(self, client: httpx.Client) -> tuple[httpx.Response, str]:
+        """Return the response and what curl would print."""
+        response = client.request(self.method, self.url, headers=self.headers, content=self.body)
+        return response, response.text + (str(response.status_code) if self.prints_status else "")
+
+
+EXAMPLES = [(Call.of(match["command"]), match["language"], match["answer"]) for match in EXAMPLE.finditer(PAGE)]
+
+
+@pytest.fixture
+def fresh(service: httpx.Client) -> Iterator[httpx.Client]:
+    """The page begins with listeners nobody has heard of."""
+    for listener_id in ("ann", "bob"):
+        service.delete(f"/v1/listeners/{listener_id}")
+    yield service
+    for listener_id in ("ann", "bob"):
+        service.delete(f"/v1/listeners/{listener_id}")
+
+
+def test_every_example_comes_back_in_the_shape_that_is_printed(fresh: httpx.Client) -> None:
+    """From the top of the page to its end, as a reader would try them."""
+    for call, language, printed in EXAMPLES:
+        response, answer = call.send(fresh)
+        if language == "json":
+            expected = json.loads(printed)
+            assert response.status_code == (expected["status"] if "request_id" in expected else 200)
+            assert shape(json.loads(answer)) == shape(expected), f"{call.method} {call.url}"
+        elif call.url == "/metrics":
+            assert all(line.rpartition(" ")[0] in answer for line in printed.splitlines()), call.url
+        else:
+            assert re.sub(r"[^#\n].*", "", answer).strip() == re.sub(r"[^#\n].*", "", printed).strip()
+            assert answer.splitlines()[0] == printed.splitlines()[0]
+
+
+def shape(value: Any, name: str = "") -> Any:
+    """Reduce an answer to what must stay: field names, types, and the values that tell what kind it is.
+
+    Null and a value have one shape, for any track may lack an album; a list is what its items have in common.
+    """
+    if name in TELLING:
+        return value
+    if isinstance(value, dict):
+        if name in {"network", "training", "data", "metrics", "baselines"}:
+            return "whatever the trainer wrote"
+        return {key: shape(item, key) for key, item in value.items()}
+    if isinstance(value, list) and name == "models":
+        return [shape(value[0])]
+    if isinstance(value, list):
+        return [shape(item) for item in value] if name not in {"tags", "unknown_tracks"} else "list"
+    return "scalar"
+
+
+def test_every_route_has_an_example() -> None:
+    """What is not shown is not used."""
+    shown = {(call.method.lower(), re.sub(r"\?.*", "", call.url)) for call, _, _ in EXAMPLES}
+    for path, operations in DOCUMENT["paths"].items():
+        pattern = re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
+        for method in operations:
+            assert any(method == used and pattern.fullmatch(url) for used, url in shown), f"{method} {path}"
+            assert f"{method.upper()} {path}" in PAGE or path in PAGE
+
+
+def test_every_error_is_in_the_table_as_it_is_told() -> None:
+    """And none that is not."""
+    rows = set(re.findall(r"^\| (\d{3}) \| `(\w+)` \| (.+?) \| (.+?) \|$", PAGE, re.MULTILINE))
+    assert rows == {(str(row.status), row.code, row.title, row.advice) for row in PROBLEMS.values()}
