@@ -91,28 +91,27 @@ class EventTable:
         scope = file if own_sessions or one_session else -1
         self._connection.register("batch", rows.append_column("place", pa.arange(self._places, self._next(rows))))
         self._places = self._next(rows)
-        self._connection.execute(
-            f"""
-            create or replace temp table staged as
+        staged = f"""
             with named as (
                 select place, line, {played} as played, {", ".join(f"{sql} as {name}" for name, sql in values.items())}
                 from batch
             ), timed as (
                 select *, {_AT} as heard_at from (select *, try_cast(time as double) as number from named)
-            )
-            select *, {self._fault} as fault from timed
-            """
-        )
-        self._connection.unregister("batch")
-        self._connection.execute(
-            f"insert into events select place, {file}, {scope}, session, listener, heard_at, {_SPELLING}, "
+            ), staged as (select *, {self._fault} as fault from timed)
+        """
+        taken_in = self._connection.execute(
+            f"insert into events {staged} select place, {file}, {scope}, session, listener, heard_at, {_SPELLING}, "
             f"{', '.join(FACTS)} from staged where fault is null"
-        )
-        faults = self._connection.execute(
-            "select line, fault, concat_ws(', ', nullif(session, ''), nullif(listener, ''), nullif(time, ''), "
-            "nullif(track_id, ''), nullif(artist, ''), nullif(title, '')) "
-            "from staged where fault is not null order by place"
-        ).fetchall()
+        ).fetchone()
+        faults: list[tuple[int, str, str]] = []
+        # Most batches are without fault, and looking again would cost as much as taking in.
+        if taken_in != (rows.num_rows,):
+            faults = self._connection.execute(
+                f"{staged} select line, fault, concat_ws(', ', nullif(session, ''), nullif(listener, ''), "
+                "nullif(time, ''), nullif(track_id, ''), nullif(artist, ''), nullif(title, '')) "
+                "from staged where fault is not null order by place"
+            ).fetchall()
+        self._connection.unregister("batch")
         return [Reject(line, fault, text, malformed=not fault.startswith("played for")) for line, fault, text in faults]
 
     def forget(self, file: int) -> None:
