@@ -29,7 +29,7 @@ class Cluster:
     def __init__(self, seeds: Sequence[Address], options: dict[str, Any]) -> None:
         self._seeds = tuple(seeds)
         self._options = options
-        self._servers: dict[Address, Server] = {}
+        self._servers = {seed: self._opened(seed) for seed in self._seeds}
         self._holders: list[Address | None] = [None] * SLOTS
         self._known = False
         self._discovery: asyncio.Task[None] | None = None
@@ -115,8 +115,11 @@ class Cluster:
 
     def _server(self, node: Address) -> Server:
         if node not in self._servers:
-            self._servers[node] = Server(Redis(host=node[0], port=node[1], **self._options))
+            self._servers[node] = self._opened(node)
         return self._servers[node]
+
+    def _opened(self, node: Address) -> Server:
+        return Server(Redis(host=node[0], port=node[1], **self._options))
 
     def _discover_soon(self) -> "asyncio.Task[None]":
         """Ask the nodes who holds which slot now; all who want to know share one question."""

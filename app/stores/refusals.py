@@ -17,6 +17,7 @@ _REFUSALS = {
     "NOAUTH": "asks for a password; put it into SEGUE_REDIS_URL",
     "WRONGPASS": "refuses the user or password in SEGUE_REDIS_URL",
     "NOPERM": "does not let this user do that; docs/session-store.md lists the commands Segue uses",
+    "ACL": "does not let this user do that; docs/session-store.md lists the commands Segue uses",
     "BUSY": "is held up by a script; see its log",
     "UNKILLABLE": "is held up by a script; see its log",
 }

@@ -93,8 +93,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(program: Path | str, folder: Path, *options: str, port: int | None = None) -> Iterator[Server]:
-    """Start one server on a loopback port; it ends with the tests however they end."""
+def running(
+    program: Path | str, folder: Path, *options: str, port: int | None = None, patient: bool = True
+) -> Iterator[Server]:
+    """Start one server on a loopback port and, if `patient`, wait until it serves; it ends with the tests."""
     port = port or free_port()
     folder.mkdir(parents=True, exist_ok=True)
     command = [str(program), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", *options]
@@ -104,7 +106,7 @@ def running(program: Path | str, folder: Path, *options: str, port: int | None =
         )
     client = Redis(port=port, socket_timeout=5)
     try:
-        until(lambda: process.poll() is not None or _answers(client))
+        until(lambda: process.poll() is not None or not patient or _answers(client))
         assert process.poll() is None, (folder / "log").read_text()
         yield Server(f"redis://127.0.0.1:{port}", (client,), (process.pid,))
     finally:
