@@ -31,12 +31,12 @@ class Appeal:
     """The catalogue as listeners see it; V tracks, rows as in the catalogue.
 
     features (V, FEATURES) float32 holds ones and zeros: genres, then tags, then eras of five years. fame (V,) is
-    -0.6 ln(rank), in steps of NAT. album_next and partner (V,) name the track that follows, or -1. artist (V,) numbers the artists;
-    by_artist (A, most tracks of one) lists their rows, padded with V.
+    -0.6 ln(rank), in steps of NAT. album_next and partner (V,) name the track that follows, or -1. artist (V,)
+    numbers the artists; by_artist (A, most tracks of one) lists their rows, padded with V.
     """
 
     features: NDArray[np.float32]
-    fame: NDArray[np.int64]
+    fame: NDArray[np.float32]
     album_next: NDArray[np.int64]
     partner: NDArray[np.int64]
     artist: NDArray[np.int64]
@@ -86,7 +86,7 @@ def _padded(lists: Sequence[Sequence[int]], filler: int) -> NDArray[np.int64]:
 
 def _fame(
     catalogue: Catalogue, artist: NDArray[np.int64], by_artist: NDArray[np.int64], rng: np.random.Generator
-) -> NDArray[np.int64]:
+) -> NDArray[np.float32]:
     # An artist with many entries here is one everybody knows; anthems and live favourites are what they are known for.
     standing = 10 * np.minimum((by_artist < len(catalogue)).sum(axis=1), 8)[artist]
     for tag in ("anthem", "live-favourite"):
@@ -94,7 +94,7 @@ def _fame(
     standing += rng.integers(0, 60, len(catalogue))
     rank = np.empty(len(catalogue), np.int64)
     rank[np.argsort(-standing, kind="stable")] = np.arange(1, len(catalogue) + 1)
-    return -np.rint(NAT * _FAME_EXPONENT * np.log(rank)).astype(np.int64)
+    return -np.rint(NAT * _FAME_EXPONENT * np.log(rank)).astype(np.float32)
 
 
 def _album_next(catalogue: Catalogue) -> NDArray[np.int64]:
@@ -110,7 +110,7 @@ def _album_next(catalogue: Catalogue) -> NDArray[np.int64]:
 
 
 def _partners(features: NDArray[np.float32], artist: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Pair some tracks with one of the five most alike by another artist; ties fall by chance."""
+    """Pair some tracks with one of the five most alike by another artist; chance breaks ties."""
     alike: NDArray[Any] = np.rint(features @ features.T).astype(np.int64) * 1_000_000
     alike += rng.integers(0, 1_000_000, alike.shape)
     alike[artist[:, None] == artist[None, :]] = -1

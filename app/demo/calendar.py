@@ -63,4 +63,5 @@ def event_times(
     playing_s = rng.integers(150, _LONGEST_TRACK_S + 1, int(tracks.max()) + 1)[tracks]
     elapsed = np.cumsum(playing_s) - playing_s
     first = np.cumsum(lengths) - lengths
-    return np.repeat(start - elapsed[first], lengths) + elapsed
+    times: NDArray[np.int64] = np.repeat(start - elapsed[first], lengths) + elapsed
+    return times

@@ -13,22 +13,21 @@ from app.demo.catalogue import GENRES, TAGS
 from app.demo.chance import NAT
 
 WEEKS = 53
-HABITS = ("album run", "same artist", "artist before last", "well-loved pair")
+HABITS = ("album run", "same artist", "earlier artist", "well-loved pair")
 
 _FAVOURITE_GENRES = (48, 40, 32)  # how much better than the rest the three favourites start, in steps of NAT
 _FAVOURITE_TAGS = (24, 16, 16, 8)
 _ARTISTS_IN_FAVOUR = 6
 _GENRE_STEP = 4  # a year of such steps moves a genre by about 4 * sqrt(53 / 2) = 20, more than one nat
 
-
 # How strongly each kind of listener follows each habit, in the order of HABITS, in steps of NAT.
 _TEMPERAMENTS = np.array(
     [
-        [128, 32, 0, 32],  # plays albums through
-        [48, 64, 48, 32],  # stays with an artist, and comes back to them
-        [32, 0, 96, 48],  # plays two artists against each other
-        [32, -32, -32, 96],  # a mixtape: no artist again soon, but the pairs everybody knows
-        [32, -16, 0, 48],  # goes by mood alone
+        [176, -64, 32, 16],  # plays albums through
+        [80, -32, 80, 16],  # circles around a handful of artists
+        [144, -64, 96, 64],  # has albums and artists take turns
+        [16, -64, 48, 144],  # plays what everybody plays together
+        [32, -64, 64, 64],  # goes by mood, and never by one artist alone
     ],
     np.int64,
 )
@@ -76,13 +75,15 @@ def _favoured(count: int, among: int, strengths: tuple[int, ...], rng: np.random
 def _drifting_genres(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     start = _favoured(count, len(GENRES), _FAVOURITE_GENRES, rng)
     steps = _GENRE_STEP * rng.choice([-1, 0, 0, 1], (count, WEEKS, len(GENRES)))
-    return np.clip(start[:, None, :] + np.cumsum(steps, axis=1), -NAT, 5 * NAT)
+    drifted: NDArray[np.int64] = np.clip(start[:, None, :] + np.cumsum(steps, axis=1), -NAT, 5 * NAT)
+    return drifted
 
 
 def _drifting_eras(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     start = rng.integers(1, ERAS, count)
     steps = rng.choice([-1, 0, 1], (count, WEEKS), p=[0.05, 0.9, 0.05])
-    return np.clip(start[:, None] + np.cumsum(steps, axis=1), 0, ERAS - 1)
+    drifted: NDArray[np.int64] = np.clip(start[:, None] + np.cumsum(steps, axis=1), 0, ERAS - 1)
+    return drifted
 
 
 def _changing_artists(count: int, artists: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -93,4 +94,5 @@ def _changing_artists(count: int, artists: NDArray[np.int64], rng: np.random.Gen
 
 def _activity(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
     weight = rng.integers(1, 5, count).astype(np.float64)
-    return weight / weight.sum()
+    shares: NDArray[np.float64] = weight / weight.sum()
+    return shares

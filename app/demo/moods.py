@@ -14,11 +14,11 @@ from app.demo.chance import NAT, soft_choice
 from app.demo.listeners import Listeners
 
 MOOD_TAGS = 3
-WANDERING = 0.08  # how often per track the mood takes a step
+WANDERING = 0.06  # how often per track the mood takes a step
 
-_GENRE_WISH = (56, 40)
-_TAG_WISH = (28, 24, 20)
-_ERA_WISH = (20, 14, 4)  # for the era itself, its neighbours, and theirs
+_GENRE_WISH = (96, 64)
+_TAG_WISH = (64, 48, 36)
+_ERA_WISH = (48, 32, 12)  # for the era itself, its neighbours, and theirs
 
 # Where a mood can go from a genre without a jolt.
 _KINDRED = {

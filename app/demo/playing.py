@@ -15,11 +15,11 @@ from app.demo.listeners import HABITS, Listeners
 from app.demo.moods import draw_moods, wander
 
 SHORTEST, LONGEST = 3, 40
-MEMORY = 5  # tracks back that still pull the next one towards them
+MEMORY = 6  # how many tracks back still have a say in the next one
 
-_MEMORY_GENRE, _MEMORY_TAG, _MEMORY_ERA = 3, 3, 2
+_MEMORY_GENRE, _MEMORY_TAG, _MEMORY_ERA = 4, 4, 3
 _TASTE_SHARE = 4  # a listener's taste counts a quarter beside the mood it gave rise to
-_FAVOURITE_ARTIST = 24
+_FAVOURITE_ARTIST = 32
 _BLOCK = 512  # sessions walked together; more would leave the processor's cache
 
 
@@ -33,7 +33,7 @@ class Occasions:
 
 
 def draw_lengths(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Draw how many tracks each session has: 3 to 40, geometric beyond 3 with mean 11 more."""
+    """Draw how many tracks each session has, (count,): 3 and a geometric number of mean 11 more, 40 at most."""
     return np.minimum(SHORTEST - 1 + rng.geometric(1 / 12, count), LONGEST)
 
 
@@ -71,8 +71,10 @@ def _walk(
         rows = np.arange(count)
         moods = wander(moods.first(count), rng) if step else moods
         wishes = taste[:count] + moods.wishes() + _memory(appeal, played, count)
-        strengths = np.zeros((count, len(appeal.fame) + 1), np.int64)  # the last column takes the padding's bonus
-        strengths[:, :-1] = (wishes @ appeal.features.T).astype(np.int64) + appeal.fame
+        strengths = np.zeros(
+            (count, len(appeal.fame) + 1), np.int32
+        )  # the last column takes what is meant for no track
+        strengths[:, :-1] = wishes @ appeal.features.T + appeal.fame
         strengths[rows[:, None], favourites[:count]] += _FAVOURITE_ARTIST
         _add_habits(strengths, appeal, listeners.habits[who[:count]], played, rows)
         track = soft_choice(strengths[:, :-1], rng, barred=heard[:count])
@@ -99,21 +101,18 @@ def _memory(appeal: Appeal, played: list[NDArray[np.int64]], count: int) -> NDAr
 
 
 def _add_habits(
-    strengths: NDArray[np.int64],
+    strengths: NDArray[np.int32],
     appeal: Appeal,
     habits: NDArray[np.int64],
     played: list[NDArray[np.int64]],
     rows: NDArray[np.int64],
 ) -> None:
-    if not played:
-        return
-    album_run, same_artist, artist_before_last, pair = (habits[:, number] for number in range(len(HABITS)))
-    last = played[-1][: len(rows)]
-    strengths[rows, appeal.album_next[last]] += album_run  # -1, no such track, is the padding's column
-    strengths[rows, appeal.partner[last]] += pair
-    strengths[rows[:, None], appeal.by_artist[appeal.artist[last]]] += same_artist[:, None]
-    if len(played) > 1:
-        before = played[-2][: len(rows)]
-        # Two tracks of one artist in a row are `same artist` already.
-        returning = np.where(appeal.artist[before] != appeal.artist[last], artist_before_last, 0)
-        strengths[rows[:, None], appeal.by_artist[appeal.artist[before]]] += returning[:, None]
+    """Add what each listener's habits (N, habits) make of the tracks played, newest last, to strengths (N, V + 1)."""
+    album_run, same_artist, earlier_artist, pair = (habits[:, number] for number in range(len(HABITS)))
+    for ago, before in enumerate(reversed(played[-MEMORY:]), start=1):
+        track = before[: len(rows)]
+        # A track without a next one on its album, or without a partner, points at -1: the padding's column.
+        strengths[rows, appeal.album_next[track]] += album_run // ago
+        strengths[rows, appeal.partner[track]] += pair // ago
+        artist_bonus = same_artist if ago == 1 else earlier_artist
+        strengths[rows[:, None], appeal.by_artist[appeal.artist[track]]] += artist_bonus[:, None]
