@@ -66,6 +66,11 @@ def evaluate(
     predictor = checkpoints.load(manifest.checkpoint_id)
     older, judged_on = test.sessions.split(newest)
     asked = translate(judged_on, test.catalogue, predictor.catalogue)
+    if asked.unknown_events == asked.events:
+        raise InvalidDataset(
+            f"Expected tracks of the checkpoint's catalogue in {sessions}, found none among {asked.tracks:,}. "
+            "Judge on listening that shares its track ids, or its artists and titles."
+        )
     fitted_on = None
     if training is not None:
         same = training.fingerprint == test.fingerprint

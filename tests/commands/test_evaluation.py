@@ -135,7 +135,7 @@ def test_what_cannot_be_judged_is_one_sentence(checkpoint: str, store: Path, dat
     assert isinstance(refusal(checkpoint, "--sessions", binary, "--store", store), UnreadableSource)
     unknown = refusal(checkpoint, "--sessions", strange, "--store", store)
     assert isinstance(unknown, InvalidDataset)
-    assert "two tracks" in str(unknown)
+    assert "found none among 3" in str(unknown)
     assert isinstance(refusal(checkpoint, "--sessions", dataset, "--store", store, "--seen-only"), InvalidRequest)
     nowhere = tmp_path / "no" / "folder" / "figures.json"
     assert isinstance(refusal(checkpoint, "--sessions", dataset, "--store", store, "--json", nowhere), InvalidRequest)

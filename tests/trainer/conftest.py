@@ -37,3 +37,20 @@ def gratefuldead() -> tuple[Sessions, int]:
     tracks = np.concatenate([np.array(show, np.int32) for show in shows.values()])
     offsets = np.cumsum([0, *map(len, shows.values())]).astype(np.int64)
     return Sessions(tracks, offsets, np.zeros(len(tracks), np.int64)), len(rows)
+
+
+@pytest.fixture(scope="session")
+def nowplaying() -> tuple[Sessions, Sessions, int]:
+    """The published training and test sessions, and how many tracks there are in both."""
+    folder = DATA / "nowplaying"
+    if not folder.is_dir():
+        pytest.skip(f"needs the listening data at {folder}")
+    rows: dict[bytes, int] = {}
+    parts = []
+    for name in ("train", "test"):
+        with gzip.open(folder / f"{name}.sessions.txt.gz") as file:
+            heard = [[rows.setdefault(track, len(rows)) for track in line.split()] for line in file]
+        tracks = np.array([row for session in heard for row in session], np.int32)
+        offsets = np.cumsum([0, *map(len, heard)]).astype(np.int64)
+        parts.append(Sessions(tracks, offsets, np.zeros(len(tracks), np.int64)))
+    return parts[0], parts[1], len(rows)
