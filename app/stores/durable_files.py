@@ -51,7 +51,7 @@ def locked(path: Path) -> Iterator[None]:
 
     The kernel lets go of the lock when its holder dies, however it dies. Threads exclude each other like processes.
     """
-    opened = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDONLY | os.O_CREAT, 0o644)
+    opened = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(opened, fcntl.LOCK_EX)
         yield

@@ -23,15 +23,19 @@ def fold(text: str) -> str:
 
     `Sigur Rós` is `sigur ros`, `Guns N' Roses` is `guns n roses`; a name of nothing but signs (`!!!`) keeps them.
     """
-    # Taken apart before and after: some letters have a lower case only once they are plain (a bold capital A).
-    lower = unicodedata.normalize("NFKD", text).casefold()
-    plain = unicodedata.normalize("NFKD", lower).translate(_PLAIN)
-    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    words = _WORD.findall(unicodedata.normalize("NFC", bare.translate(_SILENT).replace("&", " and ")))
+    bare = text.lower() if text.isascii() else _without_marks(text)
+    words = _WORD.findall(bare.translate(_SILENT).replace("&", " and "))
     if not words:
         # Control characters and lone surrogates have no place in a database; category C holds both.
         words = "".join(" " if unicodedata.category(sign)[0] == "C" else sign for sign in bare).split()
     return " ".join(word[:MAX_WORD_LENGTH] for word in words)
+
+
+def _without_marks(text: str) -> str:
+    # Taken apart before and after: some letters have a lower case only once they are plain (a bold capital A).
+    lower = unicodedata.normalize("NFKD", text).casefold()
+    plain = unicodedata.normalize("NFKD", lower).translate(_PLAIN)
+    return unicodedata.normalize("NFC", "".join(letter for letter in plain if not unicodedata.combining(letter)))
 
 
 def indexed_words(artist: str, title: str) -> list[str]:
