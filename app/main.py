@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -63,16 +62,17 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack) -> Doors:
 
 
 def end_with_parent() -> None:
-    """See to it that a worker ends, cleanly, when the process that watches over it is gone.
+    """See to it that a worker ends with the process that watches over it.
 
-    A killed parent cannot tell its workers to stop; left alone they would keep the port and nobody would restart them.
+    A killed parent cannot tell its workers to stop; left alone they would keep the port and answer without the session
+    store that died with it. At once and not gracefully: whoever starts the service again needs the port now.
     """
     parent = multiprocessing.parent_process()
     if parent is None:
         return  # started by a shell or a supervisor of the operator's, not by `segue serve`
 
-    def outlive() -> None:
+    def end() -> None:
         parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
+        os._exit(1)
 
-    threading.Thread(target=outlive, name="parent-watch", daemon=True).start()
+    threading.Thread(target=end, name="parent-watch", daemon=True).start()

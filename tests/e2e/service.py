@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import httpx
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 100.0
 
 
 def free_port() -> int:
@@ -41,7 +41,11 @@ class Service:
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20.0)
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(
@@ -65,7 +69,7 @@ class Service:
         """Start the service and wait until it is ready."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", "serve"],
+                [sys.executable, "/tmp/try/svc.py", "serve"],
                 env=self._environment,
                 stdout=log,
                 stderr=log,
@@ -94,6 +98,16 @@ class Service:
         assert self._process is not None
         self._process.kill()
         self._process.wait(10)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            try:
+                self.http.get("/livez")
+            except httpx.ConnectError:
+                return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.02)
+        raise AssertionError("a worker outlived the service")
 
     def next(self, listener_id: str | None = None, **body: Any) -> dict[str, Any]:
         """Call POST /v1/next and demand a 200."""

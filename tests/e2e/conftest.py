@@ -1,0 +1,26 @@
+"""A model store and a data folder for services started by the tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.stores.checkpoints import CheckpointStore
+from app.stores.labels import promote
+from tests.e2e.service import Service
+from tests.serving.conftest import draft
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path) -> CheckpointStore:
+    """A model store with one promoted checkpoint."""
+    store = CheckpointStore(tmp_path / "model_store")
+    promote(store.root, "stable", store.publish(draft(1)).checkpoint_id)
+    return store
+
+
+@pytest.fixture
+def service(checkpoints: CheckpointStore, tmp_path: Path) -> Iterator[Service]:
+    """Two workers and a session store of their own."""
+    with Service(checkpoints.root, tmp_path / "data", workers=2) as running:
+        yield running
