@@ -1,0 +1,94 @@
+"""From a data set to a published checkpoint: train, judge beside the baselines, report, publish, promote.
+
+Each step is told to whoever watches. Knows nothing of terminals, and of stores only how to hand a draft over.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from app.dataset.folder import Dataset, Sessions
+from app.errors import NothingToLearn
+from app.rnn.checkpoint import CheckpointDraft
+from app.rnn.manifest import Manifest, Verdict
+from app.stores.checkpoints import CheckpointStore
+from app.trainer.comparison import Comparison, compare
+from app.trainer.gate import verdict
+from app.trainer.judged_network import JudgedNetwork
+from app.trainer.progress import OnProgress
+from app.trainer.recipe import Recipe
+from app.trainer.report import build_report
+from app.trainer.runs import RunFolder
+from app.trainer.training import train
+
+TEST_SHARE = 0.1
+_PROBE_TRACKS = 10
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What came of a run: the checkpoint's manifest, and the figures behind its verdict."""
+
+    manifest: Manifest
+    comparison: Comparison
+    verdict: Verdict
+
+
+def train_and_publish(
+    dataset: Dataset,
+    recipe: Recipe,
+    store: CheckpointStore,
+    run_dir: Path,
+    *,
+    test_share: float = TEST_SHARE,
+    resume: bool = False,
+    on_progress: OnProgress = lambda _: None,
+    on_stage: Callable[[str], None] = lambda _: None,
+) -> Publication:
+    """Train on all but the newest `test_share` of sessions, judge on these, publish what came of it.
+
+    A checkpoint that does not beat popularity and Markov is published as rejected. Nothing is promoted. The run
+    folder is cleared once the checkpoint is published. Raises what `train` and `CheckpointStore.publish` raise.
+    """
+    older, newest = dataset.sessions.split(test_share)
+    if len(newest.tracks) == len(newest):
+        raise NothingToLearn(
+            f"Expected a session of two tracks and more among the newest {test_share:.0%} to test on, got "
+            f"{len(newest)} sessions. Import more listening or raise --test-share."
+        )
+    trained = train(replace(dataset, sessions=older), recipe, run_dir, resume, on_progress)
+    model = JudgedNetwork(trained.network, recipe.name)
+    comparison = compare(model, older, newest, on_judging=lambda name: on_stage(f"judging {name}"))
+    judged = verdict(comparison.model, comparison.baselines)
+    data = _account(dataset, older, newest)
+    on_stage("drawing the report")
+    draft = CheckpointDraft(
+        network=trained.network,
+        catalogue=dataset.catalogue,
+        training=trained.summary(),
+        data=data,
+        metrics=comparison.model.to_dict(),
+        baselines={name: metrics.to_dict() for name, metrics in comparison.baselines.items()},
+        verdict=judged,
+        probe=tuple(newest[len(newest) - 1][:_PROBE_TRACKS].tolist()),
+        report=build_report(trained, comparison, judged, data),
+    )
+    on_stage("publishing")
+    manifest = store.publish(draft)
+    RunFolder(run_dir).clear()
+    return Publication(manifest, comparison, judged)
+
+
+def _account(dataset: Dataset, older: Sessions, newest: Sessions) -> dict[str, Any]:
+    """Return what was learned from and tested on, for the manifest and the report."""
+    return {
+        "fingerprint": dataset.fingerprint,
+        "tracks": len(dataset.catalogue),
+        "sessions": len(dataset.sessions),
+        "events": len(dataset.sessions.tracks),
+        "training_sessions": len(older),
+        "training_events": len(older.tracks),
+        "test_sessions": len(newest),
+        "test_events": len(newest.tracks),
+    }

@@ -1,0 +1,294 @@
+"""Training on data whose answer is known: what can be foreseen is learned, what cannot is not, and nothing is lost."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from app.dataset.folder import Dataset, Sessions
+from app.domain.catalogue import Catalogue, Track
+from app.errors import NotANumber, NothingToLearn, NothingToResume
+from app.rnn.network import RecurrentNetwork
+from app.trainer.progress import TrainingProgress
+from app.trainer.recipe import Recipe
+from app.trainer.training import train
+from app.trainer.validation import thinned, validate
+
+V = 40
+SMALL = Recipe(hidden_size=16, embedding_size=16, batch_events=200, epochs=4, patience=4, learning_rate=0.01, seed=3)
+SAMPLED = replace(SMALL, full_softmax_up_to=0, negatives=20, tied=True, skip_input=True, normalised=True)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small only wait for a second thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def dataset_of(playlists: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> Dataset:
+    """Make a data set of sessions of equal length (S, T) over V tracks."""
+    count, length = playlists.shape
+    sessions = Sessions(
+        playlists.astype(np.int32).ravel(),
+        np.arange(count + 1, dtype=np.int64) * length,
+        np.zeros(count * length, np.int64),
+    )
+    catalogue = Catalogue([Track(f"t{row}", f"Title {row}", "Artist") for row in range(V)])
+    return Dataset(catalogue, sessions, "f" * 64, {})
+
+
+def markov_chain(noise: float, count: int = 300, length: int = 11) -> Dataset:
+    """Draw sessions from a ring of tracks: each is followed by the next, or with probability `noise` by any."""
+    generator = np.random.default_rng(21)
+    playlists = np.empty((count, length), np.int64)
+    playlists[:, 0] = generator.integers(V, size=count)
+    for step in range(1, length):
+        following = (playlists[:, step - 1] * 7 + 3) % V
+        anywhere = generator.integers(V, size=count)
+        playlists[:, step] = np.where(generator.random(count) < noise, anywhere, following)
+    return dataset_of(playlists)
+
+
+def second_order(count: int = 400, length: int = 11) -> Dataset:
+    """Draw sessions in which a track follows from the two before it, and not from the last alone."""
+    generator = np.random.default_rng(22)
+    playlists = generator.integers(8, size=(count, length))
+    for step in range(2, length):
+        playlists[:, step] = (playlists[:, step - 1] + playlists[:, step - 2]) % 8
+    return dataset_of(playlists)
+
+
+def weights_of(network: RecurrentNetwork) -> dict[str, torch.Tensor]:
+    return network.state_dict()
+
+
+def assert_same(one: RecurrentNetwork, other: RecurrentNetwork) -> None:
+    """To the last bit."""
+    for name, weight in weights_of(one).items():
+        assert torch.equal(weight, weights_of(other)[name]), name
+
+
+@pytest.mark.parametrize("rnn_kind", ["elman", "gru", "lstm"])
+def test_the_predictable_is_learned(rnn_kind: str, tmp_path: Path) -> None:
+    trained = train(markov_chain(0.0), replace(SMALL, rnn_kind=rnn_kind, epochs=8, refit=True), tmp_path)
+    assert trained.history[-1].mrr > 0.95
+    assert validate(trained.network, markov_chain(0.0).sessions).mrr > 0.95
+
+
+def test_the_plain_elman_with_relu_learns_too(tmp_path: Path) -> None:
+    recipe = replace(SMALL, rnn_kind="elman", activation="relu", embedding_size=0, epochs=8)
+    assert train(markov_chain(0.0), recipe, tmp_path).history[-1].mrr > 0.95
+
+
+def test_sampled_negatives_teach_the_same(tmp_path: Path) -> None:
+    trained = train(markov_chain(0.0), replace(SAMPLED, epochs=8), tmp_path)
+    assert trained.history[-1].mrr > 0.95
+
+
+def test_the_random_is_not_learned(tmp_path: Path) -> None:
+    """Where every track is as likely as any other, MRR@20 of chance is the mean of 1/place: 0.09 of 40 tracks."""
+    trained = train(markov_chain(1.0), SMALL, tmp_path)
+    chance = sum(1 / place for place in range(1, 21)) / V
+    assert trained.history[-1].mrr == pytest.approx(chance, abs=0.03)
+
+
+def test_noise_is_told_from_rule(tmp_path: Path) -> None:
+    """A follower that comes three times of four gets about that probability."""
+    data = markov_chain(0.25, count=600)
+    trained = train(data, replace(SMALL, epochs=10), tmp_path)
+    with torch.inference_mode():
+        outputs, _ = trained.network(torch.arange(V).view(V, 1))
+        probabilities = trained.network.logits(outputs[:, -1]).softmax(1)
+    followers = probabilities[torch.arange(V), (torch.arange(V) * 7 + 3) % V]
+    assert float(followers.mean()) == pytest.approx(0.75 + 0.25 / V, abs=0.12)
+
+
+def test_the_state_remembers_more_than_the_last_track(tmp_path: Path) -> None:
+    """A sum of two tracks cannot be foretold from one of them."""
+    recipe = replace(SMALL, hidden_size=32, epochs=30, patience=30, learning_rate=0.02)
+    assert train(second_order(), recipe, tmp_path).history[-1].mrr > 0.75
+
+
+def test_the_start_of_sessions_is_learned(tmp_path: Path) -> None:
+    generator = np.random.default_rng(23)
+    playlists = generator.integers(V, size=(300, 4))
+    playlists[:, 0] = 5
+    trained = train(dataset_of(playlists), SMALL, tmp_path)
+    with torch.inference_mode():
+        outputs, _ = trained.network(torch.tensor([[-1]]))
+        assert int(trained.network.logits(outputs)[0, 0].argmax()) == 5
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [SMALL, replace(SAMPLED, dropout=0.2, row_adagrad=True), replace(SMALL, cooccurrence_start=True, refit=True)],
+    ids=["full", "sampled", "refit"],
+)
+def test_the_same_seed_gives_the_same_network_and_another_another(recipe: Recipe, tmp_path: Path) -> None:
+    one, other = (train(markov_chain(0.2), recipe, tmp_path / name) for name in ("one", "other"))
+    assert_same(one.network, other.network)
+    assert one.history[0].loss == other.history[0].loss
+    different = train(markov_chain(0.2), replace(recipe, seed=4), tmp_path / "different")
+    assert not torch.equal(different.network.input_table, one.network.input_table)
+
+
+class Killed(Exception):
+    """Stands in the tests for whatever ends a run."""
+
+
+@pytest.mark.parametrize("refit", [False, True], ids=["search", "refit"])
+@pytest.mark.parametrize("after", [1, 7, 12, 26, 45, 60])
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(after: int, refit: bool, tmp_path: Path) -> None:
+    """Wherever it stops: within an epoch, at its end, before anything was saved after the first batch, in the refit."""
+    recipe = replace(SAMPLED, dropout=0.1, refit=refit, epochs=3)
+    data = markov_chain(0.2, count=200)
+    seen = 0
+
+    def interrupt(_: TrainingProgress) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == after:
+            raise Killed
+
+    straight = train(data, recipe, tmp_path / "straight")
+    try:
+        interrupted = train(data, recipe, tmp_path / "run", on_progress=interrupt, save_every_s=0.0)
+    except Killed:
+        if after == 1:
+            with pytest.raises(NothingToResume):
+                train(data, recipe, tmp_path / "run", resume=True)
+            return
+        interrupted = train(data, recipe, tmp_path / "run", resume=True)
+    assert_same(interrupted.network, straight.network)
+    assert [replace(r, seconds=0, events_per_s=0) for r in interrupted.history] == [
+        replace(r, seconds=0, events_per_s=0) for r in straight.history
+    ]
+
+
+def _train_slowly(folder: Path) -> None:
+    torch.set_num_threads(1)
+    train(markov_chain(0.2), replace(SAMPLED, epochs=50, patience=50), folder, save_every_s=0.0)
+
+
+def test_a_killed_trainer_leaves_a_run_that_goes_on(tmp_path: Path) -> None:
+    """SIGKILL in the middle, whatever it was doing; the state on disk is whole."""
+    process = multiprocessing.get_context("spawn").Process(target=_train_slowly, args=(tmp_path,))
+    process.start()
+    waiting_until = time.monotonic() + 60
+    while not (tmp_path / "best-0001.safetensors").exists() and time.monotonic() < waiting_until:
+        time.sleep(0.01)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    begun_at: list[int] = []
+    recipe = replace(SAMPLED, epochs=50, patience=50)
+
+    def stop_after_an_epoch(progress: TrainingProgress) -> None:
+        begun_at.append(progress.epoch)
+        if progress.epoch > begun_at[0]:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(markov_chain(0.2), recipe, tmp_path, resume=True, on_progress=stop_after_an_epoch)
+    assert begun_at
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
+    data = markov_chain(0.2)
+    first = train(data, SMALL, tmp_path)
+    steps: list[TrainingProgress] = []
+    again = train(data, SMALL, tmp_path, resume=True, on_progress=steps.append)
+    assert steps == []
+    assert_same(again.network, first.network)
+    assert again.history == first.history
+
+
+def test_resuming_with_something_else_is_refused(tmp_path: Path) -> None:
+    train(markov_chain(0.2), SMALL, tmp_path)
+    with pytest.raises(NothingToResume, match="another hidden_size, name"):
+        train(markov_chain(0.2), replace(SMALL, hidden_size=8, name="other"), tmp_path, resume=True)
+    with pytest.raises(NothingToResume, match="another events, sessions"):
+        train(markov_chain(0.2, count=30), SMALL, tmp_path, resume=True)
+
+
+def test_resuming_from_a_damaged_state_is_refused(tmp_path: Path) -> None:
+    train(markov_chain(0.2), SMALL, tmp_path)
+    (tmp_path / "state.safetensors").write_bytes(b"not a state")
+    with pytest.raises(NothingToResume, match=r"state\.safetensors cannot be read"):
+        train(markov_chain(0.2), SMALL, tmp_path, resume=True)
+
+
+def test_training_stops_when_it_gets_no_better_and_keeps_the_best(tmp_path: Path) -> None:
+    data = markov_chain(1.0, count=100)
+    trained = train(data, replace(SMALL, epochs=40, patience=2), tmp_path)
+    assert len(trained.history) == trained.best_epoch + 2
+    best = max(trained.history, key=lambda record: record.recall + record.mrr)
+    assert best.epoch == trained.best_epoch
+    found = validate(trained.network, data.sessions.split(0.1)[1])
+    assert (found.recall, found.mrr) == (best.recall, best.mrr)
+
+
+def test_a_loss_that_is_no_number_says_where_and_what_to_try(tmp_path: Path) -> None:
+    recipe = replace(
+        SMALL, rnn_kind="elman", activation="relu", embedding_size=0, table_learning_rate=1e37, learning_rate=1e30
+    )
+    with pytest.raises(NotANumber, match=r"epoch 1, batch \d+.*Lower learning_rate"):
+        train(markov_chain(0.2), recipe, tmp_path)
+
+
+@pytest.mark.parametrize("playlists", [np.zeros((0, 1), np.int64), np.zeros((30, 1), np.int64)], ids=["none", "single"])
+def test_sessions_without_a_target_are_refused(
+    playlists: np.ndarray[tuple[int, int], np.dtype[np.int64]], tmp_path: Path
+) -> None:
+    with pytest.raises(NothingToLearn, match="Import more listening"):
+        train(dataset_of(playlists), SMALL, tmp_path)
+
+
+def test_progress_counts_up_and_ends(tmp_path: Path) -> None:
+    steps: list[TrainingProgress] = []
+    train(markov_chain(0.2, count=60), replace(SMALL, epochs=2, refit=True), tmp_path, on_progress=steps.append)
+    search = [step for step in steps if not step.refit]
+    assert [step.share for step in search] == sorted(step.share for step in search)
+    assert search[-1].share == 1.0
+    assert search[-1].remaining_s == 0.0
+    assert all(step.events_per_s > 0 for step in steps)
+    assert search[0].validation is None
+    assert search[-1].validation is not None
+    assert steps[-1].refit
+
+
+def test_training_leaves_the_random_numbers_of_others_alone(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    train(markov_chain(0.2, count=60), replace(SMALL, epochs=1), tmp_path)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_rows_that_were_not_touched_do_not_move(tmp_path: Path) -> None:
+    """A step on a large catalogue costs what it touches, not what there is."""
+    data = markov_chain(0.0, count=40)
+    wide = replace(data, catalogue=Catalogue([Track(f"t{row}", f"T {row}", "A") for row in range(3000)]))
+    recipe = replace(SAMPLED, epochs=1, negatives_power=1.0, cooccurrence_start=True)
+    trained = train(wide, recipe, tmp_path)
+    lengths = trained.network.input_table.detach()[V:].norm(dim=1)
+    assert int((lengths.sub(1.0).abs() < 1e-5).sum()) > 2000
+
+
+def test_thinning_spreads_over_all_sessions() -> None:
+    sessions = markov_chain(0.2, count=100).sessions
+    few = thinned(sessions, 100)
+    assert len(few) == 10
+    assert few[0].tolist() == sessions[0].tolist()
+    assert few[9].tolist() == sessions[99].tolist()
+    assert thinned(sessions, 10_000) is sessions
