@@ -16,7 +16,7 @@ from app.errors import InvalidDataset
 from app.rnn.network import NetworkConfig, RecurrentNetwork
 from app.trainer.baselines import markov, popularity, sequential_rules, v_sknn
 from app.trainer.comparison import compare
-from app.trainer.evaluation import Judgement, evaluate
+from app.trainer.evaluation import Judged, Judgement, evaluate
 from app.trainer.judged_network import JudgedNetwork
 from app.trainer.targets import Targets, play_counts
 from tests.trainer.playlists import playlists, sessions_of
@@ -169,14 +169,17 @@ def test_the_floors_of_the_grateful_dead_are_reproduced(gratefuldead: tuple[Sess
 @pytest.mark.slow
 def test_the_floors_of_nowplaying_are_reproduced(nowplaying: tuple[Sessions, Sessions, int]) -> None:
     training, test, size = nowplaying
-    floors = {popularity.fit: (0.0180, 0.0060), markov.fit: (0.1349, 0.0725)}
-    for fit, published in floors.items():
-        metrics = evaluate(fit(training, size), test, resamples=0)
+    counted: list[tuple[Judged, tuple[float, float]]] = [
+        (popularity.fit(training, size), (0.0180, 0.0060)),
+        (markov.fit(training, size), (0.1349, 0.0725)),
+    ]
+    for baseline, published in counted:
+        metrics = evaluate(baseline, test, resamples=0)
         assert metrics.targets == 89_824
         assert (metrics.recall, metrics.mrr) == pytest.approx(published, abs=0.00006)
-    # Published on 2,500 sessions, with a standard error of about .003; here on all, and on 400.
+    # Published on 2,500 sessions, with a standard error of about .003; here on all, and on 250.
     rules = evaluate(sequential_rules.fit(training, size), test, resamples=0)
     assert (rules.recall, rules.mrr) == pytest.approx((0.1674, 0.0761), abs=0.006)
-    some = test.select(np.linspace(0, len(test) - 1, 400).astype(np.int64))
+    some = test.select(np.linspace(0, len(test) - 1, 250).astype(np.int64))
     neighbours = evaluate(v_sknn.fit(training, size), some, resamples=0)
-    assert (neighbours.recall, neighbours.mrr) == pytest.approx((0.2131, 0.0709), abs=0.02)
+    assert (neighbours.recall, neighbours.mrr) == pytest.approx((0.2131, 0.0709), abs=0.03)
