@@ -80,7 +80,7 @@ def learning_curve(trained: TrainedNetwork) -> Figure:
 
 def comparison_bars(comparison: Comparison) -> Figure:
     """Draw Recall@20 and MRR@20 of the model beside every baseline, with 95 % intervals."""
-    metrics = [comparison.model, *reversed(comparison.baselines.values())]
+    metrics = [comparison.model, *reversed(list(comparison.baselines.values()))]
     figure = _figure(11, 0.9 + 0.42 * len(metrics))
     panels = figure.subplots(1, 2, sharey=True)
     for axes, name, title in zip(panels, ("recall", "mrr"), ("Recall", "MRR"), strict=True):
