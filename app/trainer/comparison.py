@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 from app.dataset.folder import Sessions
 from app.trainer.baselines import item_knn, markov, popularity, sequential_rules, v_sknn
-from app.trainer.evaluation import Judged, Metrics, evaluate
+from app.trainer.evaluation import Metrics, evaluate
+from app.trainer.judgement import Judged
 from app.trainer.targets import play_counts
 from app.trainer.validation import thinned
 

@@ -4,10 +4,10 @@ Every track of every session but the first is a target, ranked among the whole c
 model ranks; it asks for places and the first tracks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from app.dataset.folder import Sessions
 from app.errors import InvalidDataset
 from app.trainer.breakdown import Slice, by_popularity, by_position
+from app.trainer.judgement import Judged, Judgement
 from app.trainer.metrics import (
     CUTOFFS,
     HEADLINE,
@@ -27,36 +28,6 @@ from app.trainer.metrics import (
 )
 from app.trainer.resampling import RESAMPLES, Interval, SessionTotals
 from app.trainer.targets import Targets
-
-
-@dataclass(frozen=True, eq=False)
-class Judgement:
-    """What a model made of some targets.
-
-    targets (n,) are positions in `Targets.of(sessions)`; places (n,) count from 1 over the whole catalogue, ties
-    against the model; tops (n, depth) are the catalogue rows ranked first, -1 where the model has no more to say;
-    log_probabilities (n,) are those of the targets, None for a model without probabilities.
-    """
-
-    targets: NDArray[np.int64]
-    places: NDArray[np.int64]
-    tops: NDArray[np.int32]
-    log_probabilities: NDArray[np.float64] | None = None
-
-
-class Judged(Protocol):
-    """A model that can be judged: it says, for every target, where it ranks it and what it ranks first."""
-
-    @property
-    def name(self) -> str:
-        """What the table calls it."""
-
-    @property
-    def catalogue_size(self) -> int:
-        """How many tracks it ranks."""
-
-    def judge(self, sessions: Sessions, depth: int) -> Iterator[Judgement]:
-        """Yield judgements that together hold each target of the sessions once, in any order."""
 
 
 @dataclass(frozen=True)

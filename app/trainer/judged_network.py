@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.dataset.folder import Sessions
 from app.rnn.network import PADDING, RecurrentNetwork
 from app.rnn.ranking import Ranker
-from app.trainer.evaluation import Judgement
+from app.trainer.judgement import Judgement
 
 _EVENTS = 4096  # read at once: outputs of 4,096 x 1,024 floats are 16 MB
 _WINDOW = 256  # steps at once of a long session; the hidden state is carried on

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -32,7 +30,7 @@ _PIXELS_PER_INCH = 144
 def png(figure: Figure) -> bytes:
     """Return the figure as a PNG on white."""
     content = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(content)
+    figure.savefig(content, format="png")
     # What was laid out stays so: finding the room for every label takes as long as drawing.
     figure.set_layout_engine("none")
     return content.getvalue()
@@ -44,10 +42,9 @@ def svg(figure: Figure, name: str) -> str:
     Every figure numbers its parts and glyphs alike; `name` keeps them apart from those of the page's other figures.
     """
     content = io.StringIO()
-    background = figure.patch.get_visible()
-    figure.patch.set_visible(False)
-    FigureCanvasSVG(figure).print_svg(content, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    figure.patch.set_visible(background)
+    figure.savefig(
+        content, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    )
     picture = content.getvalue()
     return re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{name}-", picture[picture.index("<svg") :])
 

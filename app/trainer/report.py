@@ -54,7 +54,9 @@ def _page(
 ) -> str:
     style = (resources.files("app.trainer") / "report.css").read_text("utf-8")
     state = "accepted" if verdict.accepted else "rejected"
-    title = f"{comparison.model.model}, recipe {trained.recipe.name}"
+    title = comparison.model.model
+    if title != trained.recipe.name:
+        title += f", recipe {trained.recipe.name}"
     course = (
         f"{trained.recipe.epochs} epochs planned, {len(trained.history)} run, the best was {trained.best_epoch}; "
         f"{trained.seconds:,.0f} s of learning at {trained.events_per_s:,.0f} events a second."

@@ -16,8 +16,9 @@ from app.errors import InvalidDataset
 from app.rnn.network import NetworkConfig, RecurrentNetwork
 from app.trainer.baselines import markov, popularity, sequential_rules, v_sknn
 from app.trainer.comparison import compare
-from app.trainer.evaluation import Judged, Judgement, evaluate
+from app.trainer.evaluation import evaluate
 from app.trainer.judged_network import JudgedNetwork
+from app.trainer.judgement import Judged, Judgement
 from app.trainer.targets import Targets, play_counts
 from tests.trainer.playlists import playlists, sessions_of
 

@@ -11,9 +11,10 @@ import torch
 from app.dataset.folder import Sessions
 from app.rnn.network import NetworkConfig, RecurrentNetwork
 from app.trainer.comparison import judge_baselines
-from app.trainer.evaluation import Judgement, Metrics, evaluate
+from app.trainer.evaluation import Metrics, evaluate
 from app.trainer.gate import verdict
 from app.trainer.judged_network import JudgedNetwork
+from app.trainer.judgement import Judgement
 from app.trainer.targets import Targets
 from tests.trainer.playlists import sessions_of
 

@@ -4,7 +4,6 @@ import io
 import re
 import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,11 +151,3 @@ def test_a_refusal_is_said_at_the_top(trained: TrainedNetwork, comparison: Compa
 def test_drawing_leaves_nothing_open(report: dict[str, bytes]) -> None:
     assert report
     assert "matplotlib.pyplot" not in sys.modules
-
-
-def test_report_names_are_those_a_checkpoint_takes(report: dict[str, bytes], tmp_path: Path) -> None:
-    from app.rnn.manifest import safe_name
-
-    for name, content in report.items():
-        assert safe_name(name)
-        (tmp_path / Path(name).name).write_bytes(content)

@@ -13,7 +13,7 @@ from app.dataset.folder import Sessions
 from app.trainer.baselines import popularity
 from app.trainer.baselines.pairs import Pairs
 from app.trainer.baselines.successors import LastTrackBaseline, Successors
-from app.trainer.evaluation import Judgement
+from app.trainer.judgement import Judgement
 from app.trainer.targets import Targets
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.dataset.folder import Sessions
-from app.trainer.evaluation import Judgement
+from app.trainer.judgement import Judgement
 from app.trainer.targets import Targets, play_counts
 
 _BLOCK = 65536

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.dataset.folder import Sessions
 from app.trainer.baselines.pairs import Pairs
 from app.trainer.baselines.popularity import Popularity
-from app.trainer.evaluation import Judgement
+from app.trainer.judgement import Judgement
 from app.trainer.targets import Targets
 
 _BLOCK = 16384

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.dataset.folder import Sessions
 from app.trainer.baselines import item_knn, markov, popularity, sequential_rules, v_sknn
 from app.trainer.baselines.sequential_rules import Decay
-from app.trainer.evaluation import Judged
+from app.trainer.judgement import Judged
 from app.trainer.targets import Targets
 from tests.trainer.playlists import playlists, sessions_of
 
