@@ -13,7 +13,8 @@ import torch
 from app.domain.catalogue import Catalogue
 from app.errors import CorruptCheckpoint, IncompatibleCheckpoint, UnreadableSource
 from app.formats.catalogue_file import read_catalogue, write_catalogue
-from app.rnn.manifest import CATALOGUE_FILE, WEIGHTS_FILE, Manifest, Probe, Verdict, check_files, safe_name
+from app.rnn.checkpoint_files import CATALOGUE_FILE, WEIGHTS_FILE, check_files, safe_name
+from app.rnn.manifest import Manifest, Probe, Verdict
 from app.rnn.network import RecurrentNetwork
 from app.rnn.weights import read_network, write_weights
 
@@ -70,7 +71,7 @@ def read_checkpoint(folder: Path, manifest: Manifest) -> tuple[RecurrentNetwork,
     The probe is asked again, so that a network which computes something else than it did when it was trained never
     serves. Raises CorruptCheckpoint or IncompatibleCheckpoint, naming the file.
     """
-    check_files(folder, manifest)
+    check_files(folder, manifest.files)
     network = read_network(folder / WEIGHTS_FILE, manifest.network)
     try:
         catalogue = read_catalogue(folder / CATALOGUE_FILE)

@@ -10,27 +10,21 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from app.errors import CorruptCheckpoint, IncompatibleCheckpoint, InvalidRequest
+from app.rnn.checkpoint_files import MANIFEST_FILE, REQUIRED_FILES, SHA256, content_hash, safe_name
 
 if TYPE_CHECKING:
     from app.rnn.network import NetworkConfig
 
 FORMAT_VERSION = 1
-MANIFEST_FILE = "checkpoint.json"
-CATALOGUE_FILE = "catalogue.parquet"
-WEIGHTS_FILE = "weights.safetensors"
-SEARCH_FILE = "tracks.sqlite"
-REQUIRED_FILES = frozenset({CATALOGUE_FILE, WEIGHTS_FILE, SEARCH_FILE})
 
 # A manifest is a few kilobytes; what is far larger was not written by Segue and is not worth parsing.
 MAX_MANIFEST_BYTES = 16 * 2**20
 
 CHECKPOINT_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
-_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 Status = Literal["accepted", "rejected"]
 
@@ -127,7 +121,7 @@ class Manifest:
                 "Use the version of Segue that published it, or train again."
             )
         written = fields.get("manifest_sha256")
-        if not isinstance(written, str) or not _SHA256.fullmatch(written):
+        if not isinstance(written, str) or not SHA256.fullmatch(written):
             raise CorruptCheckpoint(f"Expected a SHA-256 as manifest_sha256 in {MANIFEST_FILE}, got {written!r}.")
         if hashlib.sha256(content.replace(written.encode(), _BLANK.encode(), 1)).hexdigest() != written:
             raise CorruptCheckpoint(f"{MANIFEST_FILE} was changed after it was published: its SHA-256 differs.")
@@ -156,21 +150,10 @@ class Manifest:
         if missing := REQUIRED_FILES - self.files.keys():
             raise CorruptCheckpoint(f"Expected {sorted(missing)} among the files of {MANIFEST_FILE}, got none.")
         for name, digest in self.files.items():
-            if not safe_name(name) or not _SHA256.fullmatch(digest):
+            if not safe_name(name) or not SHA256.fullmatch(digest):
                 raise CorruptCheckpoint(f"Expected a file name and its SHA-256 in {MANIFEST_FILE}, got {name!r}.")
         if content_hash(self.files) != self.checkpoint_id.rpartition("-")[2]:
             raise CorruptCheckpoint(f"The files of {self.checkpoint_id} are not those its id was made from.")
-
-
-def safe_name(name: str) -> bool:
-    """Tell whether a file name stays inside its checkpoint: at most one folder deep, nothing hidden, no `..`."""
-    return bool(_FILE_NAME.fullmatch(name)) and ".." not in PurePosixPath(name).parts
-
-
-def content_hash(files: Mapping[str, str]) -> str:
-    """Return the six hex digits that end an id: SHA-256 over the lines `sha256sum` prints for the files, by name."""
-    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()[:6]
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -187,47 +170,6 @@ def read_manifest(folder: Path) -> Manifest:
     if manifest.checkpoint_id != folder.name:
         raise CorruptCheckpoint(f"Expected {MANIFEST_FILE} of {folder.name}, got that of {manifest.checkpoint_id}.")
     return manifest
-
-
-def check_present(folder: Path, manifest: Manifest) -> None:
-    """Check that every file of the manifest is there; raise CorruptCheckpoint naming the first that is not.
-
-    A symbolic link is refused even when it points at the right bytes: whoever owns its target could change them.
-    """
-    home = folder.resolve()
-    for name in sorted(manifest.files):
-        path = folder / name
-        try:
-            present, inside = path.is_file(), path.resolve() == home / name
-        except OSError as error:
-            raise CorruptCheckpoint(f"{name} of {manifest.checkpoint_id} is out of reach: {error.strerror}.") from error
-        if not present:
-            raise CorruptCheckpoint(f"{name} of {manifest.checkpoint_id} is missing; publish or copy it again.")
-        if not inside:
-            raise CorruptCheckpoint(f"{name} of {manifest.checkpoint_id} is a symbolic link; put the file there.")
-
-
-def check_files(folder: Path, manifest: Manifest) -> None:
-    """Check every file against its SHA-256; raise CorruptCheckpoint naming the first that differs."""
-    check_present(folder, manifest)
-    for name, expected in sorted(manifest.files.items()):
-        try:
-            found = file_sha256(folder / name)
-        except OSError as error:
-            raise CorruptCheckpoint(
-                f"{name} of {manifest.checkpoint_id} cannot be read: {error.strerror}; publish or copy it again."
-            ) from error
-        if found != expected:
-            raise CorruptCheckpoint(
-                f"{name} of {manifest.checkpoint_id} was changed or cut short: expected SHA-256 {expected[:12]}…, "
-                f"got {found[:12]}…; publish or copy it again."
-            )
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, read in blocks."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def plain(value: Any) -> Any:

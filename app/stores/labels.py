@@ -18,7 +18,8 @@ from app.errors import (
     UnknownCheckpoint,
     WorseThanBaseline,
 )
-from app.rnn.manifest import CHECKPOINT_ID, Manifest, check_files, read_manifest
+from app.rnn.checkpoint_files import check_files
+from app.rnn.manifest import CHECKPOINT_ID, Manifest, read_manifest
 from app.stores.durable_files import locked, replace_file
 
 LABELS_FILE = "labels.json"
@@ -200,7 +201,7 @@ def _whole(root: Path, checkpoint_id: str) -> Manifest:
             f"Expected the id of a published checkpoint, got {checkpoint_id!r}. `segue models list` shows them."
         )
     manifest = read_manifest(root / checkpoint_id)
-    check_files(root / checkpoint_id, manifest)
+    check_files(root / checkpoint_id, manifest.files)
     return manifest
 
 

@@ -20,7 +20,8 @@ from app.rnn.checkpoint import (
     read_checkpoint,
     write_draft,
 )
-from app.rnn.manifest import CATALOGUE_FILE, SEARCH_FILE, WEIGHTS_FILE, Manifest, content_hash, file_sha256
+from app.rnn.checkpoint_files import CATALOGUE_FILE, SEARCH_FILE, WEIGHTS_FILE, content_hash, file_sha256
+from app.rnn.manifest import Manifest
 from app.rnn.weights import write_weights
 from tests.rnn.drafts import V, new_draft, small_catalogue
 

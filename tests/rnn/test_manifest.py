@@ -10,17 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import CheckpointError, CorruptCheckpoint, IncompatibleCheckpoint
-from app.rnn.manifest import (
-    MANIFEST_FILE,
-    MAX_MANIFEST_BYTES,
-    REQUIRED_FILES,
-    Manifest,
-    Probe,
-    content_hash,
-    plain,
-    read_manifest,
-    safe_name,
-)
+from app.rnn.checkpoint_files import MANIFEST_FILE, REQUIRED_FILES, content_hash, safe_name
+from app.rnn.manifest import MAX_MANIFEST_BYTES, Manifest, Probe, plain, read_manifest
 from app.rnn.network import NetworkConfig
 
 FILES = dict.fromkeys(sorted(REQUIRED_FILES), "ab" * 32)

@@ -17,7 +17,9 @@ import torch
 from app.domain.ranking import StepRequest
 from app.errors import CheckpointError, CorruptCheckpoint, IncompatibleCheckpoint, InvalidRequest, UnknownCheckpoint
 from app.rnn.checkpoint import ask
-from app.rnn.manifest import CHECKPOINT_ID, MANIFEST_FILE, Manifest, file_sha256
+from app.rnn.checkpoint_files import MANIFEST_FILE, file_sha256
+from app.rnn.manifest import CHECKPOINT_ID, Manifest
+from app.stores.aside import aside
 from app.stores.checkpoints import CheckpointStore
 from app.stores.labels import promote
 from tests.rnn.drafts import V, flip_byte, new_draft, small_catalogue
@@ -280,7 +282,7 @@ def test_the_sweep_spares_a_living_publisher(tmp_path: Path) -> None:
     dead.mkdir()
     removed.mkdir()
     labels.write_text("half")
-    with store._aside() as living:
+    with aside(tmp_path) as living:
         store.publish(new_draft())
         store.prune(1)
         assert living.is_dir()
@@ -291,7 +293,7 @@ def test_the_sweep_spares_a_living_publisher(tmp_path: Path) -> None:
 # Imports once, then forks a publisher for each line it reads, so that many can be killed in little time.
 PUBLISHERS = """
 import os, sys, torch
-import app.stores.track_search
+import app.stores.publishing
 from pathlib import Path
 from app.rnn.predictor import Predictor
 from app.stores.checkpoints import CheckpointStore

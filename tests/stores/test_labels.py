@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from app.errors import CorruptCheckpoint, InvalidRequest, LabelConflict, UnknownCheckpoint, WorseThanBaseline
-from app.rnn.manifest import CATALOGUE_FILE, MANIFEST_FILE, WEIGHTS_FILE, Manifest, Probe, content_hash, file_sha256
-from app.rnn.manifest import SEARCH_FILE as SEARCH
+from app.rnn.checkpoint_files import CATALOGUE_FILE, MANIFEST_FILE, WEIGHTS_FILE, content_hash, file_sha256
+from app.rnn.checkpoint_files import SEARCH_FILE as SEARCH
+from app.rnn.manifest import Manifest, Probe
 from app.stores.labels import LABELS_FILE, Canary, Labels, previous_stable, promote, read_labels, rollback
 from tests.rnn.drafts import flip_byte
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from app.domain.catalogue import Catalogue, Track
 from app.errors import CorruptCheckpoint
 from app.stores.search_closeness import likeness
+from app.stores.search_index import build_search_index
 from app.stores.search_words import fold, indexed_words
-from app.stores.track_search import TrackSearch, build_search_index
+from app.stores.track_search import TrackSearch
 
 NAMES = [
     ("Björk", "Jóga"),

@@ -1,0 +1,102 @@
+"""Publishing: from a trained network to a folder that a server can trust, or to a refusal.
+
+Knows nothing of labels: what is published serves nobody until it is promoted.
+"""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.domain.catalogue import Catalogue
+from app.errors import CorruptCheckpoint
+from app.rnn.checkpoint import (
+    PUBLISH_TOLERANCE,
+    CheckpointDraft,
+    ask,
+    check_answer,
+    check_same_weights,
+    read_checkpoint,
+    write_draft,
+)
+from app.rnn.checkpoint_files import MANIFEST_FILE, SEARCH_FILE, content_hash, file_sha256
+from app.rnn.manifest import Manifest
+from app.rnn.network import RecurrentNetwork
+from app.stores.durable_files import replace_file, sync, sync_tree
+from app.stores.search_index import build_search_index
+from app.stores.track_search import TrackSearch
+
+
+def publish(root: Path, folder: Path, draft: CheckpointDraft) -> Manifest:
+    """Write a draft into an empty folder aside, compare it with what was trained, and give the folder its name."""
+    files = _write(folder, draft)
+    while True:
+        manifest = _manifest_of(draft, files)
+        replace_file(folder / MANIFEST_FILE, manifest.to_json())
+        _check_written(folder, manifest, draft)
+        if _show(root, folder, manifest.checkpoint_id):
+            return manifest
+        # Somebody published the same content within this second; the next one has another id.
+        time.sleep(1.0)
+
+
+def read_whole(folder: Path, manifest: Manifest) -> tuple[RecurrentNetwork, Catalogue]:
+    """Read a checkpoint as a server does, its search index too; raise naming the file that is wrong."""
+    network, catalogue = read_checkpoint(folder, manifest)
+    index = TrackSearch(folder / SEARCH_FILE)
+    index.close()
+    if len(index) != len(catalogue):
+        raise CorruptCheckpoint(
+            f"Expected {len(catalogue)} tracks in {SEARCH_FILE} of {manifest.checkpoint_id}, got {len(index)}; "
+            "publish it again."
+        )
+    return network, catalogue
+
+
+def _write(folder: Path, draft: CheckpointDraft) -> dict[str, str]:
+    """Write all files but the manifest and wait for the disk; return their names and SHA-256."""
+    names = [*write_draft(folder, draft), SEARCH_FILE]
+    build_search_index(folder / SEARCH_FILE, draft.catalogue)
+    for name in names:
+        # Servers map these files; a reminder to whoever is about to edit one in place.
+        (folder / name).chmod(0o444)
+    sync_tree(folder)
+    return {name: file_sha256(folder / name) for name in names}
+
+
+def _manifest_of(draft: CheckpointDraft, files: dict[str, str]) -> Manifest:
+    now = datetime.now(UTC)
+    return Manifest(
+        checkpoint_id=f"{now:%Y%m%dT%H%M%SZ}-{content_hash(files)}",
+        created_at=now.isoformat(timespec="seconds"),
+        status="accepted" if draft.verdict.accepted else "rejected",
+        reason=draft.verdict.reason,
+        network_fields=draft.network.config.to_dict(),
+        training=draft.training,
+        data=draft.data,
+        metrics=draft.metrics,
+        baselines=draft.baselines,
+        files=files,
+        probe=ask(draft.network, draft.probe),
+    )
+
+
+def _check_written(folder: Path, manifest: Manifest, draft: CheckpointDraft) -> None:
+    """Compare what is on the disk with what was trained, through the reading a server does."""
+    network, catalogue = read_whole(folder, Manifest.from_json((folder / MANIFEST_FILE).read_bytes()))
+    check_same_weights(draft.network, network)
+    check_answer(network, manifest.probe, PUBLISH_TOLERANCE)
+    if any(stored != track for stored, track in zip(catalogue, draft.catalogue, strict=True)):
+        raise CorruptCheckpoint("The catalogue reads back other than it was written; check the disk.")
+
+
+def _show(root: Path, folder: Path, checkpoint_id: str) -> bool:
+    """Give the folder its name; False when the name is taken."""
+    sync(folder)
+    try:
+        folder.rename(root / checkpoint_id)
+    except OSError:
+        if (root / checkpoint_id).exists():
+            return False
+        raise
+    sync(root)
+    return True
