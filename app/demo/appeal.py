@@ -6,7 +6,6 @@ Knows nothing of listeners.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ ERAS = 15
 TAG_COLUMN = len(GENRES)
 ERA_COLUMN = len(GENRES) + len(TAGS)
 FEATURES = ERA_COLUMN + ERAS
+MOST_TAGS = 3
 
 _FAME_EXPONENT = 0.6  # below Zipf's 1, or a few anthems would drown every mood
 _PARTNERED = 0.4  # the share of tracks that many listeners follow with one and the same other track
@@ -30,13 +30,14 @@ _PARTNERED = 0.4  # the share of tracks that many listeners follow with one and 
 class Appeal:
     """The catalogue as listeners see it; V tracks, rows as in the catalogue.
 
-    features (V, FEATURES) float32 holds ones and zeros: genres, then tags, then eras of five years. fame (V,) is
-    -0.6 ln(rank), in steps of NAT. album_next and partner (V,) name the track that follows, or -1. artist (V,)
-    numbers the artists; by_artist (A, most tracks of one) lists their rows, padded with V.
+    features (V, 5) names each track's genre, era of five years and up to three tags, out of FEATURES in all; a track
+    of fewer tags is filled up with FEATURES, which is none. fame (V,) is -0.6 ln(rank), in steps of NAT. album_next
+    and partner (V,) name the track that follows, or -1. artist (V,) numbers the artists; by_artist (A, most tracks of
+    one) lists their rows, padded with V.
     """
 
-    features: NDArray[np.float32]
-    fame: NDArray[np.float32]
+    features: NDArray[np.int64]
+    fame: NDArray[np.int16]
     album_next: NDArray[np.int64]
     partner: NDArray[np.int64]
     artist: NDArray[np.int64]
@@ -57,13 +58,12 @@ def appeal_of(catalogue: Catalogue, rng: np.random.Generator) -> Appeal:
     )
 
 
-def _features(catalogue: Catalogue) -> NDArray[np.float32]:
-    features = np.zeros((len(catalogue), FEATURES), np.float32)
+def _features(catalogue: Catalogue) -> NDArray[np.int64]:
+    features = np.full((len(catalogue), 2 + MOST_TAGS), FEATURES, np.int64)
     for row, track in enumerate(catalogue):
-        features[row, GENRES.index(track.genre or "")] = 1
-        for tag in track.tags:
-            features[row, TAG_COLUMN + TAGS.index(tag)] = 1
-        features[row, ERA_COLUMN + ((track.year or FIRST_YEAR) - FIRST_YEAR) // YEARS_PER_ERA] = 1
+        features[row, 0] = GENRES.index(track.genre or "")
+        features[row, 1] = ERA_COLUMN + ((track.year or FIRST_YEAR) - FIRST_YEAR) // YEARS_PER_ERA
+        features[row, 2 : 2 + len(track.tags)] = [TAG_COLUMN + TAGS.index(tag) for tag in track.tags]
     return features
 
 
@@ -86,7 +86,7 @@ def _padded(lists: Sequence[Sequence[int]], filler: int) -> NDArray[np.int64]:
 
 def _fame(
     catalogue: Catalogue, artist: NDArray[np.int64], by_artist: NDArray[np.int64], rng: np.random.Generator
-) -> NDArray[np.float32]:
+) -> NDArray[np.int16]:
     # An artist with many entries here is one everybody knows; anthems and live favourites are what they are known for.
     standing = 10 * np.minimum((by_artist < len(catalogue)).sum(axis=1), 8)[artist]
     for tag in ("anthem", "live-favourite"):
@@ -94,7 +94,7 @@ def _fame(
     standing += rng.integers(0, 60, len(catalogue))
     rank = np.empty(len(catalogue), np.int64)
     rank[np.argsort(-standing, kind="stable")] = np.arange(1, len(catalogue) + 1)
-    return -np.rint(NAT * _FAME_EXPONENT * np.log(rank)).astype(np.float32)
+    return -np.rint(NAT * _FAME_EXPONENT * np.log(rank)).astype(np.int16)
 
 
 def _album_next(catalogue: Catalogue) -> NDArray[np.int64]:
@@ -109,11 +109,15 @@ def _album_next(catalogue: Catalogue) -> NDArray[np.int64]:
     return follows
 
 
-def _partners(features: NDArray[np.float32], artist: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+def _partners(features: NDArray[np.int64], artist: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
     """Pair some tracks with one of the five most alike by another artist; chance breaks ties."""
-    alike: NDArray[Any] = np.rint(features @ features.T).astype(np.int64) * 1_000_000
+    paired = np.flatnonzero(rng.random(len(artist)) < _PARTNERED)
+    has = np.zeros((len(artist), FEATURES + 1), np.bool_)
+    np.put_along_axis(has, features, values=True, axis=1)
+    alike = sum(has[paired, None, column] & has[None, :, column] for column in range(FEATURES)) * np.int64(1_000_000)
     alike += rng.integers(0, 1_000_000, alike.shape)
-    alike[artist[:, None] == artist[None, :]] = -1
+    alike[artist[paired, None] == artist[None, :]] = -1
     closest = np.argsort(-alike, axis=1, kind="stable")[:, :5]
-    chosen = closest[np.arange(len(artist)), rng.integers(0, closest.shape[1], len(artist))]
-    return np.where(rng.random(len(artist)) < _PARTNERED, chosen, -1)
+    partner = np.full(len(artist), -1, np.int64)
+    partner[paired] = closest[np.arange(len(paired)), rng.integers(0, 5, len(paired))]
+    return partner

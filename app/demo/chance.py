@@ -11,7 +11,7 @@ NAT = 16
 """Steps of strength that make one nat, a factor of e in the odds."""
 
 _FLOOR = 13 * NAT  # no column's chance falls below exp(-13) of the best one's
-_WEIGHTS = np.floor(2.0**20 * np.exp(-np.arange(_FLOOR + 1) / NAT)).astype(np.int64)
+_WEIGHTS = np.floor(2.0**20 * np.exp(-np.arange(_FLOOR + 1) / NAT)).astype(np.int32)
 
 
 def soft_choice(
@@ -22,7 +22,7 @@ def soft_choice(
     weights = _WEIGHTS.take(behind, mode="clip")
     if barred is not None:
         weights[barred] = 0
-    reached = np.cumsum(weights, axis=1)
+    reached = np.cumsum(weights, axis=1, dtype=np.int64)
     drawn = rng.integers(0, reached[:, -1])
     chosen: NDArray[np.int64] = (reached <= drawn[:, None]).sum(axis=1)
     return chosen

@@ -29,7 +29,7 @@ _TEMPERAMENTS = np.array(
         [16, -64, 48, 144],  # plays what everybody plays together
         [32, -64, 64, 64],  # goes by mood, and never by one artist alone
     ],
-    np.int64,
+    np.int16,
 )
 
 
@@ -45,7 +45,7 @@ class Listeners:
     genres: NDArray[np.int64]
     eras: NDArray[np.int64]
     tags: NDArray[np.int64]
-    habits: NDArray[np.int64]
+    habits: NDArray[np.int16]
     artists: NDArray[np.int64]
     activity: NDArray[np.float64]
 

@@ -66,17 +66,20 @@ class Moods:
         """Return the first `count` moods."""
         return Moods(self.genres[:count], self.tags[:count], self.eras[:count])
 
-    def wishes(self) -> NDArray[np.float32]:
-        """Return how much each mood wants each feature of `Appeal` (N, FEATURES), whole steps of NAT."""
-        wishes = np.zeros((len(self.eras), FEATURES), np.float32)
-        rows = np.arange(len(self.eras))
+    def wishes(self) -> NDArray[np.int16]:
+        """Return how much each mood wants each feature of `Appeal` (FEATURES + 1, N), in steps of NAT.
+
+        The last row, for no feature, is zero.
+        """
+        moods = np.arange(len(self.eras))
+        wishes = np.zeros((FEATURES + 1, len(moods)), np.int16)
         for place, wish in enumerate(_GENRE_WISH):
-            wishes[rows, self.genres[:, place]] += wish
+            wishes[self.genres[:, place], moods] += wish
         for place, wish in enumerate(_TAG_WISH):
-            wishes[rows, TAG_COLUMN + self.tags[:, place]] += wish
-        distance = np.abs(np.arange(ERAS)[None, :] - self.eras[:, None])
+            wishes[TAG_COLUMN + self.tags[:, place], moods] += wish
+        distance = np.abs(np.arange(ERAS)[:, None] - self.eras[None, :])
         for away, wish in enumerate(_ERA_WISH):
-            wishes[:, ERA_COLUMN:] += wish * (distance == away)
+            wishes[ERA_COLUMN:-1] += np.where(distance == away, wish, 0).astype(np.int16)
         return wishes
 
 

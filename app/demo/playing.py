@@ -20,7 +20,7 @@ MEMORY = 6  # how many tracks back still have a say in the next one
 _MEMORY_GENRE, _MEMORY_TAG, _MEMORY_ERA = 4, 4, 3
 _TASTE_SHARE = 4  # a listener's taste counts a quarter beside the mood it gave rise to
 _FAVOURITE_ARTIST = 32
-_BLOCK = 512  # sessions walked together; more would leave the processor's cache
+_BLOCK = 256  # sessions walked together; more would leave the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,49 +70,58 @@ def _walk(
         count = int((lengths > step).sum())
         rows = np.arange(count)
         moods = wander(moods.first(count), rng) if step else moods
-        wishes = taste[:count] + moods.wishes() + _memory(appeal, played, count)
-        strengths = np.zeros(
-            (count, len(appeal.fame) + 1), np.int32
-        )  # the last column takes what is meant for no track
-        strengths[:, :-1] = wishes @ appeal.features.T + appeal.fame
-        strengths[rows[:, None], favourites[:count]] += _FAVOURITE_ARTIST
+        wishes = taste[:, :count] + moods.wishes() + _memory(appeal, played, count)
+        strengths = _strengths(appeal, wishes)
+        strengths[favourites[:count], rows[:, None]] += _FAVOURITE_ARTIST
         _add_habits(strengths, appeal, listeners.habits[who[:count]], played, rows)
-        track = soft_choice(strengths[:, :-1], rng, barred=heard[:count])
+        track = soft_choice(np.ascontiguousarray(strengths[:-1].T), rng, barred=heard[:count])
         heard[rows, track] = True
         played.append(track)
     return played
 
 
-def _taste(listeners: Listeners, who: NDArray[np.int64], week: NDArray[np.int64]) -> NDArray[np.float32]:
-    taste = np.zeros((len(who), FEATURES), np.float32)
-    taste[:, : len(GENRES)] = listeners.genres[who, week] // _TASTE_SHARE
-    taste[:, TAG_COLUMN:ERA_COLUMN] = listeners.tags[who] // _TASTE_SHARE
+def _taste(listeners: Listeners, who: NDArray[np.int64], week: NDArray[np.int64]) -> NDArray[np.int16]:
+    taste = np.zeros((FEATURES + 1, len(who)), np.int16)
+    taste[: len(GENRES)] = listeners.genres[who, week].T // _TASTE_SHARE
+    taste[TAG_COLUMN:ERA_COLUMN] = listeners.tags[who].T // _TASTE_SHARE
     return taste
 
 
-def _memory(appeal: Appeal, played: list[NDArray[np.int64]], count: int) -> NDArray[np.float32]:
-    pull = np.zeros((count, FEATURES), np.float32)
+def _memory(appeal: Appeal, played: list[NDArray[np.int64]], count: int) -> NDArray[np.int16]:
+    pull = np.zeros((FEATURES + 1, count), np.int16)
+    sessions = np.arange(count)
     for track in played[-MEMORY:]:
-        pull += appeal.features[track[:count]]
-    pull[:, :TAG_COLUMN] *= _MEMORY_GENRE
-    pull[:, TAG_COLUMN:ERA_COLUMN] *= _MEMORY_TAG
-    pull[:, ERA_COLUMN:] *= _MEMORY_ERA
+        for feature in appeal.features[track[:count]].T:
+            pull[feature, sessions] += 1
+    pull[:TAG_COLUMN] *= _MEMORY_GENRE
+    pull[TAG_COLUMN:ERA_COLUMN] *= _MEMORY_TAG
+    pull[ERA_COLUMN:-1] *= _MEMORY_ERA
+    pull[-1] = 0
     return pull
 
 
+def _strengths(appeal: Appeal, wishes: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Return (V + 1, N), each track's share of its session's wishes plus its fame; the last row is for no track."""
+    strengths = np.zeros((len(appeal.fame) + 1, wishes.shape[1]), np.int16)
+    strengths[:-1] = appeal.fame[:, None]
+    for feature in appeal.features.T:
+        strengths[:-1] += wishes[feature]
+    return strengths
+
+
 def _add_habits(
-    strengths: NDArray[np.int32],
+    strengths: NDArray[np.int16],
     appeal: Appeal,
-    habits: NDArray[np.int64],
+    habits: NDArray[np.int16],
     played: list[NDArray[np.int64]],
     rows: NDArray[np.int64],
 ) -> None:
-    """Add what each listener's habits (N, habits) make of the tracks played, newest last, to strengths (N, V + 1)."""
+    """Add what each listener's habits (N, habits) make of the tracks played, newest last, to strengths (V + 1, N)."""
     album_run, same_artist, earlier_artist, pair = (habits[:, number] for number in range(len(HABITS)))
     for ago, before in enumerate(reversed(played[-MEMORY:]), start=1):
         track = before[: len(rows)]
-        # A track without a next one on its album, or without a partner, points at -1: the padding's column.
-        strengths[rows, appeal.album_next[track]] += album_run // ago
-        strengths[rows, appeal.partner[track]] += pair // ago
+        # A track without a next one on its album, or without a partner, points at -1: the row for no track.
+        strengths[appeal.album_next[track], rows] += album_run // ago
+        strengths[appeal.partner[track], rows] += pair // ago
         artist_bonus = same_artist if ago == 1 else earlier_artist
-        strengths[rows[:, None], appeal.by_artist[appeal.artist[track]]] += artist_bonus[:, None]
+        strengths[appeal.by_artist[appeal.artist[track]], rows[:, None]] += artist_bonus[:, None]
