@@ -24,7 +24,8 @@ class NetworkConfig:
 
     `embedding_size` 0 reads one-hot tracks: W has a row of gates for every track. `output_size` 0 ranks with the top
     hidden state itself. `skip_input` joins the last track's embedding to the hidden state before the output;
-    `residual` adds it to the output as well, so that the network starts from what resembles the last track.
+    `residual` times it is added to the output as well, so that ranking starts from what resembles the last track.
+    `normalised_input` reads embeddings at length sqrt(embedding_size), however far they have moved.
     `normalised` is a cosine softmax whose learned sharpness starts at `scale`.
     """
 
@@ -37,7 +38,8 @@ class NetworkConfig:
     num_layers: int = 1
     tied: bool = False
     skip_input: bool = False
-    residual: bool = False
+    residual: float = 0.0
+    normalised_input: bool = False
     output_bias: bool = True
     normalised: bool = False
     scale: float = 16.0
@@ -56,7 +58,9 @@ class NetworkConfig:
             _expect(0.0 <= getattr(self, name) < 1.0, f"{name} in [0, 1)", getattr(self, name))
         _expect(self.scale > 0.0, "scale above 0", self.scale)
         _expect(not self.skip_input or self.embedding_size > 0, "embedding_size above 0 with skip_input", 0)
+        _expect(self.residual >= 0.0, "residual of at least 0", self.residual)
         _expect(not self.residual or self.skip_input, "skip_input with residual", self.skip_input)
+        _expect(not self.normalised_input or self.embedding_size > 0, "embedding_size above 0 to normalise", 0)
         if self.tied or self.residual:
             expected = f"embedding_size equal to the output's {self.vector_size} when tied or residual"
             _expect(self.embedding_size == self.vector_size, expected, self.embedding_size)
@@ -147,6 +151,8 @@ class RecurrentNetwork(nn.Module):
     def read(self, inputs: Tensor, present: Tensor | None, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Read rows of `input_table` (B, T, ·) where `present` (B, T; None: everywhere), as `forward` does."""
         states = list(torch.split(self.start(len(inputs)) if hidden is None else hidden, self._state_sizes, 1))
+        if self.config.normalised_input:
+            inputs = functional.normalize(inputs, dim=-1) * math.sqrt(self.config.embedding_size)
         inputs = functional.dropout(inputs, self.config.input_dropout, self.training)
         top = inputs
         for depth, layer in enumerate(self._layers):
@@ -158,7 +164,7 @@ class RecurrentNetwork(nn.Module):
             top, states[-1] = torch.cat((top, heard), 2), heard[:, -1]
         outputs = self.join(top)
         if self.config.residual and heard is not None:
-            outputs = outputs + heard
+            outputs = outputs + heard * self.config.residual
         if self.log_scale is not None:
             outputs = functional.normalize(outputs, dim=-1) * self.log_scale.exp()
         return outputs, torch.cat(states, 1)

@@ -37,7 +37,8 @@ class Learner:
         self._recipe = recipe
         parameters = dict(self.network.named_parameters())
         self._tables: dict[str, TableAdagrad] = {
-            name: TableAdagrad(parameters.pop(name), recipe.row_adagrad)
+            # A batch's gradient is a mean over its events, so the inertia of one event is that much smaller.
+            name: TableAdagrad(parameters.pop(name), recipe.row_adagrad, recipe.table_inertia / recipe.batch_events**2)
             for name in ("input_table", "output_table", "output_bias")
             if name in parameters
         }
@@ -113,11 +114,16 @@ class Learner:
         progress: float,
     ) -> None:
         recipe = self._recipe
-        length = torch.nn.utils.clip_grad_norm_([*self._dense.values(), *gathered.values()], recipe.gradient_clip)
-        if not (math.isfinite(loss) and math.isfinite(float(length))):
+        # Apart, because the rows' gradient is longer the more rows a batch holds, and says nothing of the cells'.
+        lengths = [
+            float(torch.nn.utils.clip_grad_norm_(weights, recipe.gradient_clip))
+            for weights in (self._dense.values(), gathered.values())
+        ]
+        length = max(lengths)
+        if not (math.isfinite(loss) and all(math.isfinite(each) for each in lengths)):
             raise NotANumber(
                 f"Expected a finite loss and gradient in epoch {epoch + 1}, batch {number + 1}, got a loss of {loss} "
-                f"and a gradient of length {float(length)}. Lower learning_rate ({recipe.learning_rate}), "
+                f"and a gradient of length {length}. Lower learning_rate ({recipe.learning_rate}), "
                 f"table_learning_rate ({recipe.table_learning_rate}) or gradient_clip ({recipe.gradient_clip}), "
                 "or use tanh in place of relu, and train anew."
             )

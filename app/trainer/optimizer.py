@@ -13,13 +13,14 @@ from torch import Tensor, nn
 class TableAdagrad:
     """Adagrad (Duchi et al., JMLR 2011) on the rows of one table (V, ...), moving only the rows that were gathered.
 
-    `by_row` keeps one sum of squares per row in place of one per number.
+    `by_row` keeps one sum of squares per row in place of one per number. The sums begin at `inertia`: above 0, a row
+    that is met for the first time moves in proportion to its gradient, and not by a whole step.
     """
 
-    def __init__(self, table: nn.Parameter, by_row: bool) -> None:
+    def __init__(self, table: nn.Parameter, by_row: bool, inertia: float = 0.0) -> None:
         self._table = table.data
         self._by_row = by_row and table.dim() > 1
-        self.squares = torch.zeros(len(table), 1) if self._by_row else torch.zeros_like(table.data)
+        self.squares = torch.full((len(table), 1) if self._by_row else table.shape, inertia)
 
     def gather(self, rows: Tensor | None) -> Tensor:
         """Return the rows (C, ...), or the whole table, as a leaf that collects its own gradient."""

@@ -26,8 +26,10 @@ class Recipe:
     Batches: about `batch_events` targets of sessions of like length; sessions of more than `window` targets are cut.
     `learn_start` also teaches what sessions begin with.
     Learning: `learning_rate` is for the cells (Adam), `table_learning_rate` for the rows of tracks (Adagrad, with one
-    step size per number, or per row with `row_adagrad`); both rise over the first `warm_up` share of the run and
-    then fall along half a cosine to `final_rate` of their height. `gradient_clip` bounds the gradient's length.
+    step size per number, or per row with `row_adagrad`, and started as if `table_inertia` had been the squared sum of
+    an event's gradient before: more keeps rarely heard tracks nearer to where they begin). Both rates rise over the
+    first `warm_up` share of the run and then fall along half a cosine to `final_rate` of their height.
+    `gradient_clip` bounds the length of the cells' gradient, and of the rows'.
     Stopping: the newest `validation_share` of sessions (no more than `validation_targets` targets of them) judge each
     epoch; after `patience` epochs without a better one the best is kept. With `refit` the network is then trained
     anew, for as many epochs as were best, on all sessions.
@@ -42,7 +44,8 @@ class Recipe:
     num_layers: int = 1
     tied: bool = False
     skip_input: bool = False
-    residual: bool = False
+    residual: float = 0.0
+    normalised_input: bool = False
     output_bias: bool = True
     normalised: bool = False
     scale: float = 16.0
@@ -61,6 +64,7 @@ class Recipe:
     learning_rate: float = 0.003
     table_learning_rate: float = 0.05
     row_adagrad: bool = False
+    table_inertia: float = 0.0
     warm_up: float = 0.02
     final_rate: float = 0.02
     gradient_clip: float = 1.0
@@ -74,6 +78,7 @@ class Recipe:
             _expect(getattr(self, name) >= 1, f"{name} of at least 1", getattr(self, name))
         for name in ("learning_rate", "table_learning_rate", "gradient_clip"):
             _expect(getattr(self, name) > 0, f"{name} above 0", getattr(self, name))
+        _expect(self.table_inertia >= 0, "table_inertia of at least 0", self.table_inertia)
         for name in ("negatives_power", "warm_up", "final_rate"):
             _expect(0 <= getattr(self, name) <= 1, f"{name} from 0 to 1", getattr(self, name))
         _expect(0 < self.validation_share < 1, "validation_share between 0 and 1", self.validation_share)

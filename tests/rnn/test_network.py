@@ -26,7 +26,15 @@ CONFIGS = {
         "gru", V, hidden_size=8, embedding_size=6, tied=True, output_size=6, skip_input=True, normalised=True
     ),
     "residual": NetworkConfig(
-        "gru", V, hidden_size=8, embedding_size=8, tied=True, skip_input=True, residual=True, input_dropout=0.1
+        "gru",
+        V,
+        hidden_size=8,
+        embedding_size=8,
+        tied=True,
+        skip_input=True,
+        residual=0.5,
+        normalised_input=True,
+        input_dropout=0.1,
     ),
     "three layers with skip": NetworkConfig(
         "elman", V, hidden_size=8, num_layers=3, embedding_size=6, skip_input=True, output_bias=False
@@ -169,8 +177,9 @@ def test_a_config_survives_json(name: str) -> None:
         ({"scale": 0.0}, "scale above 0"),
         ({"tied": True}, "embedding_size equal to the output's 8"),
         ({"skip_input": True}, "embedding_size above 0"),
-        ({"residual": True}, "skip_input with residual"),
-        ({"residual": True, "skip_input": True, "embedding_size": 5}, "embedding_size equal to the output's 8"),
+        ({"normalised_input": True}, "embedding_size above 0"),
+        ({"residual": 0.5}, "skip_input with residual"),
+        ({"residual": 0.5, "skip_input": True, "embedding_size": 5}, "embedding_size equal to the output's 8"),
     ],
 )
 def test_a_config_that_contradicts_itself_is_refused(change: dict[str, object], message: str) -> None:
