@@ -1,0 +1,44 @@
+"""The first model: what `make run` trains when nothing is promoted yet, from the demo or from the user's own files."""
+
+from pathlib import Path
+
+from app.errors import WorseThanBaseline
+from app.settings import Settings
+from app.stores.checkpoints import CheckpointStore
+
+
+def train_first_model(settings: Settings, data: Path | None) -> None:
+    """Import, train, publish and promote, unless something is promoted already and no files were named.
+
+    Raises WorseThanBaseline when the network learned nothing worth serving; the checkpoint is kept, as rejected.
+    """
+    checkpoints = CheckpointStore(settings.model_store)
+    if data is None and checkpoints.labels().stable is not None:
+        return
+    from rich.console import Console
+
+    from app.commands.datasets import import_
+    from app.commands.training import train
+    from app.dataset.folder import open_dataset
+    from app.demo.dataset import demo_dataset
+
+    folder = settings.data_dir / ("demo" if data is None else f"imported-{data.stem}")
+    if data is None:
+        Console(stderr=True).print("No model is published yet: making the demo's listening sessions to train on.")
+        demo_dataset(folder)
+    else:
+        import_([str(data)], out=folder, force=True)
+    if _is_served(checkpoints, open_dataset(folder).fingerprint):
+        return
+    train(folder, store=settings.model_store)
+    if checkpoints.labels().stable is None:
+        raise WorseThanBaseline(
+            f"The model trained on {data or 'the demo'} is not better than counting, so nothing serves. "
+            "`segue models list` says why; `segue models promote ID --force` serves it all the same."
+        )
+
+
+def _is_served(checkpoints: CheckpointStore, fingerprint: str) -> bool:
+    """Tell whether what serves was trained on this very data set."""
+    stable = checkpoints.labels().stable
+    return stable is not None and checkpoints.manifest(stable).data.get("fingerprint") == fingerprint
