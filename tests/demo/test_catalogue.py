@@ -2,6 +2,7 @@ import re
 import unicodedata
 from collections import Counter
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +78,12 @@ def test_a_part_keeps_the_order_and_most_genres(catalogue: Catalogue) -> None:
     assert rows == sorted(rows)
     assert len({track.genre for track in part}) >= 15
     assert list(part_of(catalogue, len(catalogue))) == list(demo_catalogue())
+
+
+def test_the_page_about_the_demo_counts_right(catalogue: Catalogue) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "demo-data.md").read_text(encoding="utf-8")
+    artists = {track.artist for track in catalogue}
+    assert f"{len(catalogue):,} tracks by {len(artists)} artists" in page
+    assert f"one of {len(GENRES)}, `GENRES`" in page
+    assert f"two or three of {len(TAGS)}" in page
+    assert "the listening is not" in page
