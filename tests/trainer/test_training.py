@@ -18,6 +18,7 @@ from app.errors import NotANumber, NothingToLearn, NothingToResume
 from app.rnn.network import RecurrentNetwork
 from app.trainer.progress import TrainingProgress
 from app.trainer.recipe import Recipe
+from app.trainer.trained import TrainedNetwork
 from app.trainer.training import train
 from app.trainer.validation import thinned, validate
 
@@ -59,7 +60,7 @@ def markov_chain(noise: float, count: int = 300, length: int = 11) -> Dataset:
     return dataset_of(playlists)
 
 
-def second_order(count: int = 400, length: int = 11) -> Dataset:
+def second_order(count: int = 300, length: int = 11) -> Dataset:
     """Draw sessions in which a track follows from the two before it, and not from the last alone."""
     generator = np.random.default_rng(22)
     playlists = generator.integers(8, size=(count, length))
@@ -105,18 +106,19 @@ def test_the_random_is_not_learned(tmp_path: Path) -> None:
 def test_noise_is_told_from_rule(tmp_path: Path) -> None:
     """A follower that comes three times of four gets about that probability."""
     data = markov_chain(0.25, count=600)
-    trained = train(data, replace(SMALL, epochs=10), tmp_path)
+    recipe = replace(SMALL, hidden_size=32, embedding_size=32, epochs=6, batch_events=400, table_learning_rate=0.2)
+    trained = train(data, recipe, tmp_path)
     with torch.inference_mode():
         outputs, _ = trained.network(torch.arange(V).view(V, 1))
         probabilities = trained.network.logits(outputs[:, -1]).softmax(1)
     followers = probabilities[torch.arange(V), (torch.arange(V) * 7 + 3) % V]
-    assert float(followers.mean()) == pytest.approx(0.75 + 0.25 / V, abs=0.12)
+    assert float(followers.mean()) == pytest.approx(0.75 + 0.25 / V, abs=0.15)
 
 
 def test_the_state_remembers_more_than_the_last_track(tmp_path: Path) -> None:
     """A sum of two tracks cannot be foretold from one of them."""
-    recipe = replace(SMALL, hidden_size=32, epochs=30, patience=30, learning_rate=0.02)
-    assert train(second_order(), recipe, tmp_path).history[-1].mrr > 0.75
+    recipe = replace(SMALL, hidden_size=32, epochs=20, patience=20, learning_rate=0.03)
+    assert train(second_order(), recipe, tmp_path).history[-1].mrr > 0.7
 
 
 def test_the_start_of_sessions_is_learned(tmp_path: Path) -> None:
@@ -135,10 +137,11 @@ def test_the_start_of_sessions_is_learned(tmp_path: Path) -> None:
     ids=["full", "sampled", "refit"],
 )
 def test_the_same_seed_gives_the_same_network_and_another_another(recipe: Recipe, tmp_path: Path) -> None:
-    one, other = (train(markov_chain(0.2), recipe, tmp_path / name) for name in ("one", "other"))
+    data, recipe = markov_chain(0.2, count=100), replace(recipe, epochs=2)
+    one, other = (train(data, recipe, tmp_path / name) for name in ("one", "other"))
     assert_same(one.network, other.network)
     assert one.history[0].loss == other.history[0].loss
-    different = train(markov_chain(0.2), replace(recipe, seed=4), tmp_path / "different")
+    different = train(data, replace(recipe, seed=4), tmp_path / "different")
     assert not torch.equal(different.network.input_table, one.network.input_table)
 
 
@@ -146,13 +149,26 @@ class Killed(Exception):
     """Stands in the tests for whatever ends a run."""
 
 
-@pytest.mark.parametrize("refit", [False, True], ids=["search", "refit"])
-@pytest.mark.parametrize("after", [1, 7, 12, 26, 45, 60])
-def test_an_interrupted_run_ends_as_an_uninterrupted_one(after: int, refit: bool, tmp_path: Path) -> None:
-    """Wherever it stops: within an epoch, at its end, before anything was saved after the first batch, in the refit."""
-    recipe = replace(SAMPLED, dropout=0.1, refit=refit, epochs=3)
-    data = markov_chain(0.2, count=200)
-    seen = 0
+INTERRUPTED = replace(SAMPLED, dropout=0.1, refit=True, epochs=2, batch_events=300)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedNetwork, int]:
+    """A run that was left alone, and how many batches it took."""
+    torch.set_num_threads(1)
+    steps: list[TrainingProgress] = []
+    folder = tmp_path_factory.mktemp("straight")
+    return train(markov_chain(0.2, count=200), INTERRUPTED, folder, on_progress=steps.append), len(steps)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.55, 0.9, 1.0])
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(
+    share: float, uninterrupted: tuple[TrainedNetwork, int], tmp_path: Path
+) -> None:
+    """Wherever it stops: before anything was saved, within an epoch, at its end, in the refit, with the last batch."""
+    recipe, data = INTERRUPTED, markov_chain(0.2, count=200)
+    straight, steps = uninterrupted
+    after, seen = max(1, round(steps * share)), 0
 
     def interrupt(_: TrainingProgress) -> None:
         nonlocal seen
@@ -160,15 +176,13 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(after: int, refit: bool
         if seen == after:
             raise Killed
 
-    straight = train(data, recipe, tmp_path / "straight")
-    try:
-        interrupted = train(data, recipe, tmp_path / "run", on_progress=interrupt, save_every_s=0.0)
-    except Killed:
-        if after == 1:
-            with pytest.raises(NothingToResume):
-                train(data, recipe, tmp_path / "run", resume=True)
-            return
-        interrupted = train(data, recipe, tmp_path / "run", resume=True)
+    with pytest.raises(Killed):
+        train(data, recipe, tmp_path, on_progress=interrupt, save_every_s=0.0)
+    if after == 1:
+        with pytest.raises(NothingToResume, match="found none"):
+            train(data, recipe, tmp_path, resume=True)
+        return
+    interrupted = train(data, recipe, tmp_path, resume=True)
     assert_same(interrupted.network, straight.network)
     assert [replace(r, seconds=0, events_per_s=0) for r in interrupted.history] == [
         replace(r, seconds=0, events_per_s=0) for r in straight.history

@@ -1,0 +1,114 @@
+"""`segue train` as a person runs it: a data set in, a judged checkpoint out, wherever it is interrupted."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import cli
+from app.dataset.folder import Sessions, write_dataset
+from app.domain.catalogue import Catalogue, Track
+from app.errors import InvalidRequest, NothingToResume
+from app.stores.checkpoints import CheckpointStore
+
+V = 60
+QUICK = ("--set", "hidden_size=16", "--set", "epochs=3", "--set", "refit=false", "--threads", "1")
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sessions in which two tracks foretell the next better than one does."""
+    generator = np.random.default_rng(51)
+    playlists = generator.integers(V, size=(500, 10))
+    for step in range(1, 10):
+        follows = generator.random(500) < 0.8
+        playlists[:, step] = np.where(follows, (playlists[:, step - 1] * 7 + 3) % V, playlists[:, step])
+    sessions = Sessions(
+        playlists.astype(np.int32).ravel(), np.arange(501, dtype=np.int64) * 10, np.arange(5000, dtype=np.int64)
+    )
+    folder = tmp_path_factory.mktemp("data") / "ring"
+    write_dataset(folder, Catalogue([Track(f"t{row}", f"Title {row}", "Artist") for row in range(V)]), sessions, {})
+    return folder
+
+
+def run(*arguments: str | Path) -> str:
+    result = CliRunner().invoke(cli, ["train", *map(str, arguments)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_trained_network_is_judged_published_and_served(dataset: Path, tmp_path: Path) -> None:
+    output = run(dataset, "--store", tmp_path / "store", "--run-dir", tmp_path / "run", *QUICK, "--set", "epochs=6")
+    store = CheckpointStore(tmp_path / "store")
+    (manifest,) = store.list()
+    assert manifest.accepted, manifest.reason
+    assert store.labels().stable == manifest.checkpoint_id
+    assert manifest.training["recipe"]["hidden_size"] == 16
+    assert set(manifest.baselines) == {"popularity", "markov", "sequential rules", "item-kNN", "V-SKNN"}
+    assert manifest.metrics["mrr@20"] > manifest.baselines["popularity"]["mrr@20"]
+    assert manifest.data["training_sessions"] == 450
+    assert "report/report.html" in manifest.files
+    assert "Promoted to stable" in output
+    assert "markov" in output
+    assert not list((tmp_path / "run").iterdir()), "the run folder is emptied once the checkpoint is published"
+    assert store.load("stable").catalogue[0].title == "Title 0"
+
+
+def test_a_network_no_better_than_counting_is_published_as_rejected(dataset: Path, tmp_path: Path) -> None:
+    output = run(
+        dataset, "--store", tmp_path / "store", "--run-dir", tmp_path / "run", *QUICK, "--set", "epochs=1",
+        "--set", "learning_rate=1e-9", "--set", "table_learning_rate=1e-9",
+        "--set", "cooccurrence_start=false",
+    )  # fmt: skip
+    store = CheckpointStore(tmp_path / "store")
+    (manifest,) = store.list()
+    assert manifest.status == "rejected"
+    assert "popularity" in manifest.reason
+    assert manifest.reason in output
+    assert store.labels().stable is None
+
+
+def test_publishing_without_promoting(dataset: Path, tmp_path: Path) -> None:
+    run(dataset, "--store", tmp_path / "store", "--run-dir", tmp_path / "run", *QUICK, "--no-promote")
+    assert CheckpointStore(tmp_path / "store").labels().stable is None
+
+
+def test_a_killed_training_goes_on_and_nothing_half_done_is_listed(dataset: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable, "-m", "app.cli", "train", str(dataset), "--store", str(tmp_path / "store"),
+        "--run-dir", str(tmp_path / "run"), *QUICK, "--set", "epochs=40", "--set", "patience=40",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    waiting_until = time.monotonic() + 100
+    while not (tmp_path / "run" / "state.safetensors").exists() and time.monotonic() < waiting_until:
+        assert process.poll() is None, "the training ended before it could be killed"
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert CheckpointStore(tmp_path / "store").list() == []
+    run(*command[4:], "--resume")
+    assert len(CheckpointStore(tmp_path / "store").list()) == 1
+
+
+def test_nothing_to_resume_is_refused(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(NothingToResume, match="found none"):
+        run(dataset, "--store", tmp_path / "store", "--run-dir", tmp_path / "run", *QUICK, "--resume")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("epochs", "KEY=VALUE, got 'epochs'"),
+        ("epochs=many", "epochs of type int, got 'many'"),
+        ("epoch=3", "Expected a setting of a recipe .* got 'epoch'"),
+    ],
+)
+def test_a_setting_that_is_none_is_refused(change: str, message: str, dataset: Path) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        run(dataset, "--set", change)
