@@ -7,8 +7,8 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -68,28 +68,20 @@ def test_what_was_stored_is_there_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_every_acknowledged_write_survives_a_kill(tmp_path: Path) -> None:
-    """Redis's own `everysec` fails this on a busy disk."""
-    acknowledged: list[int] = []
+    """Redis's own `everysec` lost the last writes in three of twelve such kills.
 
-    def write(url: str) -> None:
-        with client_of(url) as client, suppress(RedisError):
-            while True:
-                client.set(f"key {len(acknowledged)}", "x" * 2000)
-                acknowledged.append(1)
-
+    The first write after a quiet second starts a sync; it then answers the next ones without having written them.
+    """
     with EmbeddedServer(tmp_path) as server:
         for turn in range(1, 5):
-            writer = threading.Thread(target=write, args=[server.url])
-            enough = len(acknowledged) + 500 * turn
-            writer.start()
-            until(lambda enough=enough: len(acknowledged) > enough)  # type: ignore[misc]
-            assert server.pid is not None
-            os.kill(server.pid, signal.SIGKILL)
-            writer.join()
+            time.sleep(1.1)
             with client_of(server.url) as client:
+                for count in range(25):
+                    client.set(f"key {turn} {count}", "x" * 2000)
+                assert server.pid is not None
+                os.kill(server.pid, signal.SIGKILL)
                 until(lambda client=client, turn=turn: server.restarts == turn and answers(client))  # type: ignore[misc]
-                # The write that was on its way when the server died may be there too.
-                assert int(str(client.dbsize())) - len(acknowledged) in (0, 1)
+                assert client.dbsize() == 25 * turn
 
 
 def test_what_was_written_reaches_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
