@@ -23,10 +23,14 @@ _LENGTH_JITTER = 1.5
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """inputs and targets (B, T), catalogue rows or PADDING; a target of PADDING is not asked for."""
+    """inputs and targets (B, T), catalogue rows or PADDING; a target of PADDING is not asked for.
+
+    `begins` (B,) tells which rows begin a session while the others read on from the batch before; None: all begin.
+    """
 
     inputs: NDArray[np.int64]
     targets: NDArray[np.int64]
+    begins: NDArray[np.bool_] | None = None
 
 
 class Batches:

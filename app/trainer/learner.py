@@ -15,12 +15,14 @@ from torch.nn import functional
 from app.dataset.folder import Sessions
 from app.errors import NotANumber
 from app.rnn.network import PADDING, RecurrentNetwork
-from app.trainer.batches import Batches
+from app.trainer.batches import Batch, Batches
 from app.trainer.cooccurrence import cooccurrence_vectors
 from app.trainer.losses import softmax_loss
-from app.trainer.negatives import candidates_for
-from app.trainer.optimizer import TableAdagrad, course
+from app.trainer.negatives import Candidates, candidates_for
+from app.trainer.optimizer import TableAdagrad, course, new_optimizer
+from app.trainer.pairwise_losses import PAIRWISE_LOSSES
 from app.trainer.recipe import Recipe
+from app.trainer.session_parallel import SessionParallel
 
 
 class Learner:
@@ -31,7 +33,13 @@ class Learner:
         self.network = RecurrentNetwork(recipe.network(catalogue_size))
         if recipe.cooccurrence_start:
             self._start_from(cooccurrence_vectors(sessions, catalogue_size, recipe.embedding_size, recipe.seed))
-        self.batches = Batches(sessions, recipe.batch_events, recipe.window, recipe.learn_start)
+        self.batches = (
+            SessionParallel(sessions, recipe.session_parallel)
+            if recipe.session_parallel
+            else Batches(sessions, recipe.batch_events, recipe.window, recipe.learn_start)
+        )
+        # What sessions read in parallel have come to; whole sessions begin and end within a batch.
+        self._hidden = self.network.start(recipe.session_parallel)
         plays = np.bincount(sessions.tracks, minlength=catalogue_size).astype(np.int64)
         self._candidates = candidates_for(plays, recipe.negatives, recipe.negatives_power, recipe.full_softmax_up_to)
         self._recipe = recipe
@@ -43,7 +51,7 @@ class Learner:
             if name in parameters
         }
         self._dense = parameters
-        self._adam = torch.optim.Adam(parameters.values(), lr=recipe.learning_rate)
+        self._optimizer = new_optimizer(recipe.optimizer, list(parameters.values()), recipe.learning_rate)
 
     def _start_from(self, vectors: NDArray[np.float32]) -> None:
         with torch.no_grad():
@@ -64,16 +72,33 @@ class Learner:
         rows, gathered = self._gather(candidates.rows, batch.inputs)
 
         self.network.train()
-        outputs, _ = self._read(batch.inputs, rows["input_table"], gathered["input_table"])
+        outputs, hidden = self._read(
+            batch.inputs, rows["input_table"], gathered["input_table"], self._state_before(batch)
+        )
+        if batch.begins is not None:
+            self._hidden = hidden.detach()
         vectors = self._ranking_rows(candidates.rows, rows, gathered)
-        correction = None if candidates.correction is None else torch.from_numpy(candidates.correction)
-        columns = torch.from_numpy(candidates.columns)
-        bias = gathered.get("output_bias")
-        loss = softmax_loss(outputs[torch.from_numpy(asked)], vectors, bias, correction, columns)
-        self._adam.zero_grad()
+        loss = self._loss(outputs[torch.from_numpy(asked)], vectors, gathered.get("output_bias"), candidates)
+        self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._move(rows, gathered, epoch, number, loss.item(), progress)
-        return loss.item(), len(columns)
+        return loss.item(), len(candidates.columns)
+
+    def _state_before(self, batch: Batch) -> Tensor | None:
+        """Return the hidden state (B, S) the batch reads on from, None where every row begins."""
+        if batch.begins is None:
+            return None
+        return self._hidden.masked_fill(torch.from_numpy(batch.begins).unsqueeze(1), 0.0)
+
+    def _loss(self, outputs: Tensor, vectors: Tensor, bias: Tensor | None, candidates: Candidates) -> Tensor:
+        """Return the recipe's loss of outputs (N, K) over the candidates' rows (C, K) and bias (C,)."""
+        columns = torch.from_numpy(candidates.columns)
+        if self._recipe.loss == "cross-entropy":
+            corrected = candidates.correction is not None and self._recipe.log_q
+            correction = torch.from_numpy(candidates.correction) if corrected else None
+            return softmax_loss(outputs, vectors, bias, correction, columns)
+        logits = functional.linear(outputs, vectors, bias)
+        return PAIRWISE_LOSSES[self._recipe.loss](logits, columns, self._recipe.logit_penalty)
 
     def _gather(
         self, candidates: NDArray[np.int64] | None, inputs: NDArray[np.int64]
@@ -87,12 +112,14 @@ class Learner:
             rows["input_table"] = torch.from_numpy(np.union1d(read, candidates) if tied else read)
         return rows, {name: table.gather(rows[name]) for name, table in self._tables.items()}
 
-    def _read(self, inputs: NDArray[np.int64], rows: Tensor | None, gathered: Tensor) -> tuple[Tensor, Tensor]:
+    def _read(
+        self, inputs: NDArray[np.int64], rows: Tensor | None, gathered: Tensor, hidden: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         tracks = torch.from_numpy(inputs)
         present = tracks != PADDING
         places = tracks.clamp(min=0)
         looked_up = functional.embedding(places if rows is None else torch.searchsorted(rows, places), gathered)
-        return self.network.read(looked_up, None if bool(present.all()) else present)
+        return self.network.read(looked_up, None if bool(present.all()) else present, hidden)
 
     def _ranking_rows(
         self, candidates: NDArray[np.int64] | None, rows: dict[str, Tensor | None], gathered: dict[str, Tensor]
@@ -128,9 +155,9 @@ class Learner:
                 "or use tanh in place of relu, and train anew."
             )
         share = course(progress, recipe.warm_up, recipe.final_rate)
-        for group in self._adam.param_groups:
+        for group in self._optimizer.param_groups:
             group["lr"] = recipe.learning_rate * share
-        self._adam.step()
+        self._optimizer.step()
         for name, table in self._tables.items():
             table.step(gathered[name], rows[name], recipe.table_learning_rate * share)
 
@@ -139,8 +166,10 @@ class Learner:
         kept = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         kept.update({f"squares.{name}": table.squares for name, table in self._tables.items()})
         for name, parameter in self._dense.items():
-            for what, tensor in self._adam.state[parameter].items():
-                kept[f"adam.{what}.{name}"] = tensor
+            for what, tensor in self._optimizer.state[parameter].items():
+                kept[f"{self._recipe.optimizer}.{what}.{name}"] = tensor
+        if self._recipe.session_parallel:
+            kept["hidden"] = self._hidden
         return kept
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
@@ -150,5 +179,10 @@ class Learner:
         for name, table in self._tables.items():
             table.squares.copy_(tensors[f"squares.{name}"])
         for name, parameter in self._dense.items():
-            kept = {what: tensors.get(f"adam.{what}.{name}") for what in ("step", "exp_avg", "exp_avg_sq")}
-            self._adam.state[parameter] = {what: tensor.clone() for what, tensor in kept.items() if tensor is not None}
+            parts = ("step", "exp_avg", "exp_avg_sq", "sum")
+            kept = {what: tensors.get(f"{self._recipe.optimizer}.{what}.{name}") for what in parts}
+            known = {what: tensor.clone() for what, tensor in kept.items() if tensor is not None}
+            if known:
+                self._optimizer.state[parameter] = known
+        if self._recipe.session_parallel:
+            self._hidden = tensors["hidden"].clone()

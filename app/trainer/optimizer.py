@@ -1,4 +1,4 @@
-"""How weights move: Adam for the cells, Adagrad for the rows of tracks that a step has touched, and the rates' course.
+"""How weights move: Adam or Adagrad for the cells, Adagrad for the rows of tracks a step touched, the rates' course.
 
 A step on a catalogue of a million tracks moves a few thousand rows; whatever would touch the others is avoided. Knows
 nothing of losses or batches.
@@ -40,6 +40,11 @@ class TableAdagrad:
             squares = self.squares[rows].add_(squares)
             self.squares[rows] = squares
             self._table[rows] = torch.addcdiv(gathered.detach(), gradient, squares.sqrt().add_(1e-8), value=-rate)
+
+
+def new_optimizer(name: str, parameters: list[nn.Parameter], rate: float) -> torch.optim.Optimizer:
+    """Return what moves the cells: `adam` (Kingma & Ba, ICLR 2015) or `adagrad`."""
+    return torch.optim.Adagrad(parameters, lr=rate) if name == "adagrad" else torch.optim.Adam(parameters, lr=rate)
 
 
 def course(progress: float, warm_up: float, final_rate: float) -> float:

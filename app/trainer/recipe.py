@@ -13,6 +13,7 @@ from typing import Any
 
 from app.errors import InvalidRequest
 from app.rnn.network import NetworkConfig
+from app.trainer.pairwise_losses import PAIRWISE_LOSSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +22,25 @@ class Recipe:
 
     Start: with `cooccurrence_start` the tracks' vectors begin as those of tracks heard near each other
     (`cooccurrence.py`), else at random.
-    Sampling: catalogues of at most `full_softmax_up_to` tracks are ranked whole at each step; of larger ones
-    `negatives` tracks, drawn in proportion to (plays)^`negatives_power`.
+    Sampling: catalogues of at most `full_softmax_up_to` tracks are ranked whole at each step; of larger ones the
+    batch's targets and `negatives` tracks, drawn in proportion to (plays)^`negatives_power`. With `log_q` the softmax
+    over them is corrected for how likely each was to be drawn.
+    Loss: `cross-entropy`, or of the GRU4Rec papers `top1`, `bpr`, `top1-max`, `bpr-max` (`pairwise_losses.py`), the
+    last with `logit_penalty` times the weighted squares of the negatives' logits.
     Batches: about `batch_events` targets of sessions of like length; sessions of more than `window` targets are cut.
-    `learn_start` also teaches what sessions begin with.
-    Learning: `learning_rate` is for the cells (Adam), `table_learning_rate` for the rows of tracks (Adagrad, with one
-    step size per number, or per row with `row_adagrad`, and started as if `table_inertia` had been the squared sum of
-    an event's gradient before: more keeps rarely heard tracks nearer to where they begin). Both rates rise over the
-    first `warm_up` share of the run and then fall along half a cosine to `final_rate` of their height.
+    `learn_start` also teaches what sessions begin with. With `session_parallel` sessions side by side instead, a step
+    is one track of each, and its gradient reaches no further back.
+    Learning: `learning_rate` is for the cells (`optimizer` adam or adagrad), `table_learning_rate` for the rows of
+    tracks (Adagrad, with one step size per number, or per row with `row_adagrad`, and started as if `table_inertia`
+    had been the squared sum of an event's gradient before: more keeps rarely heard tracks nearer to where they begin).
+    Both rates rise over the first `warm_up` share of the run and then fall along half a cosine to `final_rate` of
+    their height.
     `gradient_clip` bounds the length of the cells' gradient, and of the rows'.
     Stopping: the newest `validation_share` of sessions (no more than `validation_targets` targets of them) judge each
     epoch; after `patience` epochs without a better one the best is kept. With `refit` the network is then trained
     anew, for as many epochs as were best, on all sessions.
+    Mixing: with `mixture` the network's ranking is joined with what past sessions say of the recent tracks
+    (`mixing.py`), fitted to no more than `mixture_targets` targets of the validation sessions, if that is better there.
     """
 
     name: str = "custom"
@@ -56,11 +64,16 @@ class Recipe:
     full_softmax_up_to: int = 5000
     negatives: int = 4096
     negatives_power: float = 0.5
+    log_q: bool = True
+    loss: str = "cross-entropy"
+    logit_penalty: float = 0.0
     batch_events: int = 1024
     window: int = 50
     learn_start: bool = True
+    session_parallel: int = 0
     epochs: int = 10
     patience: int = 2
+    optimizer: str = "adam"
     learning_rate: float = 0.003
     table_learning_rate: float = 0.05
     row_adagrad: bool = False
@@ -71,14 +84,29 @@ class Recipe:
     validation_share: float = 0.1
     validation_targets: int = 10_000
     refit: bool = False
+    mixture: bool = False
+    mixture_targets: int = 30_000
     seed: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("negatives", "batch_events", "window", "epochs", "patience", "validation_targets"):
+        for name in (
+            "batch_events",
+            "window",
+            "epochs",
+            "patience",
+            "validation_targets",
+            "mixture_targets",
+        ):
             _expect(getattr(self, name) >= 1, f"{name} of at least 1", getattr(self, name))
         for name in ("learning_rate", "table_learning_rate", "gradient_clip"):
             _expect(getattr(self, name) > 0, f"{name} above 0", getattr(self, name))
-        _expect(self.table_inertia >= 0, "table_inertia of at least 0", self.table_inertia)
+        for name in ("negatives", "session_parallel", "logit_penalty", "table_inertia"):
+            _expect(getattr(self, name) >= 0, f"{name} of at least 0", getattr(self, name))
+        losses = ("cross-entropy", *PAIRWISE_LOSSES)
+        _expect(self.loss in losses, f"loss {', '.join(losses)}", self.loss)
+        _expect(self.optimizer in ("adam", "adagrad"), "optimizer adam or adagrad", self.optimizer)
+        no_start = not (self.session_parallel and self.learn_start)
+        _expect(no_start, "learn_start false where sessions run in parallel", self.learn_start)
         for name in ("negatives_power", "warm_up", "final_rate"):
             _expect(0 <= getattr(self, name) <= 1, f"{name} from 0 to 1", getattr(self, name))
         _expect(0 < self.validation_share < 1, "validation_share between 0 and 1", self.validation_share)

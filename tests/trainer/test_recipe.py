@@ -11,7 +11,8 @@ from app.trainer.recipe import Recipe, find_recipe, recipe_names
 
 
 def test_the_recipes_that_ship() -> None:
-    assert recipe_names() == ["elman", "elman-relu", "gru", "lstm"]
+    """The published ones are tested in test_published_recipes.py."""
+    assert [name for name in recipe_names() if not name.startswith("gru4rec")] == ["elman", "elman-relu", "gru", "lstm"]
 
 
 @pytest.mark.parametrize("name", ["elman", "elman-relu", "gru", "lstm"])
@@ -71,5 +72,5 @@ def test_what_is_wrong_is_named(text: str, message: str) -> None:
 
 
 def test_a_recipe_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(InvalidRequest, match=r"elman, elman-relu, gru, lstm\) or a TOML file, got 'transformer'"):
+    with pytest.raises(InvalidRequest, match=r"elman, elman-relu, gru, .*, lstm\) or a TOML file, got 'transformer'"):
         find_recipe("transformer")
