@@ -1,11 +1,14 @@
 """The `segue` command: one subcommand module per noun, each importing what it needs only when it runs."""
 
 import sys
+from typing import NoReturn
 
 import typer
+from pydantic import ValidationError
 
 from app.commands import datasets, evaluation, listening, models, pages, service, training
 from app.errors import SegueError
+from app.settings import Settings
 
 cli = typer.Typer(
     name="segue",
@@ -22,8 +25,18 @@ def main() -> None:
     try:
         cli()
     except SegueError as refusal:
-        sys.stderr.write(f"segue: {refusal}\n")
-        sys.exit(2)
+        _refuse(str(refusal))
+    except ValidationError as refusal:
+        if refusal.title != Settings.__name__:
+            raise
+        first = refusal.errors(include_url=False)[0]
+        name = f"SEGUE_{first['loc'][0]}".upper()
+        _refuse(f"{name}: {first['msg']}, got {first['input']!r}. docs/settings.md says what it does.")
+
+
+def _refuse(sentence: str) -> NoReturn:
+    sys.stderr.write(f"segue: {sentence}\n")
+    sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from fastapi import FastAPI
 
+from app.rnn.threads import use_threads
 from app.serving.engine import Engine
 from app.serving.recommender import Recommender
 from app.serving.reloader import Reloader
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 async def _open_doors(settings: Settings, opened: AsyncExitStack) -> Doors:
     """Open what answers listeners; what was opened is closed in the opposite order at shutdown."""
+    use_threads(settings.torch_threads)
     if settings.redis_url is None:
         raise RuntimeError("The session store's URL is not set. Start the service with `segue serve`, which sets it.")
     sessions = SessionStore.connect(

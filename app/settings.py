@@ -4,6 +4,7 @@ No other module reads the environment. `docs/settings.md` is generated from the 
 """
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,8 +27,17 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(
         None,
         description=(
-            "Redis or Valkey that keeps the listeners' sessions: redis://, rediss:// or "
-            "redis+cluster://host:port. Unset: Segue starts and supervises its own."
+            "Redis or Valkey that keeps the listeners' sessions: redis://, rediss://, unix://, "
+            "redis+cluster://host:port,host:port or redis+sentinel://host:port/service. "
+            "Unset: Segue starts and supervises its own."
+        ),
+    )
+    durability: Literal["everysec", "always"] = Field(
+        "everysec",
+        description=(
+            "How soon the embedded session store is on disk: `everysec` may lose the last second in a power cut, "
+            "`always` loses nothing and makes every commit wait for the disk. "
+            "A killed process loses nothing either way."
         ),
     )
     redis_timeout_s: float = Field(

@@ -85,7 +85,7 @@ def evaluate(
     size = len(predictor.catalogue)
     support = None if fitted_on is None else play_counts(fitted_on, size)
     with progress.status("judging the checkpoint") as status:
-        network = JudgedNetwork(predictor.network, manifest.checkpoint_id)
+        network = JudgedNetwork(predictor.network, manifest.checkpoint_id, mixture=predictor.mixture)
         metrics = [judge(network, asked.sessions, support=support, seen_only=seen_only)]
         if fitted_on is not None:
             beside = judge_baselines(

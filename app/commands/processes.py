@@ -27,7 +27,7 @@ def run_service(settings: Settings) -> None:
     if settings.redis_url is not None:
         _run_workers(settings)
         return
-    with EmbeddedServer(settings.data_dir) as server:
+    with EmbeddedServer(settings.data_dir, durability=settings.durability) as server:
         _run_workers(settings.model_copy(update={"redis_url": server.url}))
 
 

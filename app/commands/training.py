@@ -143,9 +143,9 @@ def _setting(change: str) -> tuple[str, Any]:
 
 def _use(threads: int | None) -> None:
     if threads is not None:
-        import torch
+        from app.rnn.threads import use_threads
 
-        torch.set_num_threads(threads)
+        use_threads(threads)
 
 
 def _bar(console: Any) -> "Progress":

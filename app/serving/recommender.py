@@ -242,7 +242,7 @@ def _recommendation(
         recommendation_id=recommendation_id(predictor.checkpoint_id, walked.session, ask),
         listener_id=listener_id,
         checkpoint_id=predictor.checkpoint_id,
-        seq=0 if walked.degraded else walked.session.seq,
+        seq=walked.session.seq if listener_id is not None and not walked.degraded else 0,
         tracks=ranked,
         receipts=walked.receipts,
         unknown_tracks=tuple(sorted(track for track in unknown if predictor.catalogue.index_of(track) is None)),
