@@ -13,11 +13,15 @@ import pytest
 import torch
 
 from app.dataset.folder import Dataset, Sessions
+from app.dataset.importing import ImportSettings, import_sources
 from app.domain.catalogue import Catalogue, Track
 from app.errors import NotANumber, NothingToLearn, NothingToResume
 from app.rnn.network import RecurrentNetwork
+from app.trainer.baselines import markov
+from app.trainer.evaluation import evaluate
+from app.trainer.judged_network import JudgedNetwork
 from app.trainer.progress import TrainingProgress
-from app.trainer.recipe import Recipe
+from app.trainer.recipe import Recipe, find_recipe
 from app.trainer.trained import TrainedNetwork
 from app.trainer.training import train
 from app.trainer.validation import thinned, validate
@@ -306,3 +310,24 @@ def test_thinning_spreads_over_all_sessions() -> None:
     assert few[0].tolist() == sessions[0].tolist()
     assert few[9].tolist() == sessions[99].tolist()
     assert thinned(sessions, 10_000) is sessions
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_set_lists_of_thirty_years_are_learned(tmp_path: Path) -> None:
+    """On the newest tenth of the Grateful Dead's set lists: above Markov, and Slipknot! where it belongs."""
+    source = Path(__file__).resolve().parents[3] / "shared" / "data" / "gratefuldead.tsv.gz"
+    if not source.is_file():
+        pytest.skip(f"the listening data {source.name} is not beside the project")
+    data = import_sources([str(source)], tmp_path / "dataset", ImportSettings()).dataset
+    older, newest = data.sessions.split(0.1)
+    trained = train(replace(data, sessions=older), find_recipe("gru").changed({"epochs": 4}), tmp_path / "run")
+    found = evaluate(JudgedNetwork(trained.network), newest, resamples=0)
+    floor = evaluate(markov.fit(older, len(data.catalogue)), newest, resamples=0)
+    assert found.recall > floor.recall + 0.02
+    assert found.mrr > floor.mrr
+    rows = {track.title: row for row, track in enumerate(data.catalogue)}
+    with torch.inference_mode():
+        outputs, _ = trained.network(torch.tensor([[rows["Help On The Way"]]]))
+        first = int(trained.network.logits(outputs)[0, 0].argmax())
+    assert data.catalogue[first].title == "Slipknot!"
