@@ -14,6 +14,7 @@ MANIFEST_FILE = "checkpoint.json"
 CATALOGUE_FILE = "catalogue.parquet"
 WEIGHTS_FILE = "weights.safetensors"
 SEARCH_FILE = "tracks.sqlite"
+MIXTURE_FILE = "mixture.safetensors"
 REQUIRED_FILES = frozenset({CATALOGUE_FILE, WEIGHTS_FILE, SEARCH_FILE})
 
 SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -3,7 +3,7 @@
 One code for the server and the evaluation. It knows nothing of how an output came about or of who listens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,28 @@ _LOGITS_PER_LOOK = 1 << 18
 _GROUP = 64
 _LOWEST = torch.finfo(torch.float32).min
 _EXCLUDED = float("-inf")
+
+
+class Revision(NamedTuple):
+    """Logits to be taken instead of the network's: of tracks rows (B, K), -1 where there is none, logits (B, K)."""
+
+    rows: Tensor
+    logits: Tensor
+
+
+class Survey(NamedTuple):
+    """One walk over the catalogue: the first tracks of all, the best that are not excluded, and some asked for.
+
+    first_logits, first_rows (B, F) and logits, rows (B, most) go best first, equal ones by lower row; asked (n,) are
+    the logits that were asked for; log_total (B,) is the log of the sum over the catalogue of exp(logit).
+    """
+
+    first_logits: Tensor
+    first_rows: Tensor
+    logits: Tensor
+    rows: Tensor
+    asked: Tensor
+    log_total: Tensor
 
 
 class Places(NamedTuple):
@@ -71,35 +93,71 @@ class Ranker:
 
     def _scan(self, outputs: Tensor, barred: Sequence[NDArray[np.int64]], most: int) -> tuple[Tensor, Tensor, Tensor]:
         """Walk the catalogue in blocks; return the `most` best logits (B, most), their rows, log sum exp (B,)."""
-        B, V = len(outputs), len(self)
-        requests = torch.from_numpy(np.repeat(np.arange(B), [len(rows) for rows in barred]))
-        barred_rows = torch.from_numpy(np.concatenate(barred)) if barred else torch.empty(0, dtype=torch.int64)
-        best = outputs.new_empty(B, 0)
-        best_rows = torch.empty(B, 0, dtype=torch.int64)
-        log_total = outputs.new_full((B,), _EXCLUDED)
-        size = max(_LOGITS_PER_BLOCK // B, 4096)
+        bar = _Bar(barred)
+        best = _Best(outputs, most)
+        log_total = outputs.new_full((len(outputs),), _EXCLUDED)
+        for first, logits, log_block in self._blocks(outputs):
+            log_total = torch.logaddexp(log_total, log_block)
+            bar.apply(first, logits)
+            best.add(first, logits)
+        return best.logits, best.rows, log_total
+
+    @torch.inference_mode()
+    def survey(
+        self,
+        outputs: Tensor,
+        asked: tuple[Tensor, Tensor],
+        excluded: Sequence[frozenset[int]],
+        first: int,
+        most: int,
+    ) -> Survey:
+        """Look over the catalogue once for outputs (B, K): the `first` best tracks, and the `most` best not excluded.
+
+        asked are pairs of a request (n,) and a row (n,) whose logits are wanted.
+        """
+        V = len(self)
+        barred = [_rows_within(rows, V) for rows in excluded]
+        bar, all_allowed = _Bar(barred), not any(map(len, barred))
+        of_all = _Best(outputs, min(max(first, most) if all_allowed else first, V))
+        of_allowed = _Best(outputs, min(most, V))
+        requests, rows = asked
+        found = outputs.new_empty(len(rows))
+        log_total = outputs.new_full((len(outputs),), _EXCLUDED)
+        for start, logits, log_block in self._blocks(outputs):
+            log_total = torch.logaddexp(log_total, log_block)
+            if logits.shape[1] == V:
+                found = logits[requests, rows]
+            else:
+                here = (rows >= start) & (rows < start + logits.shape[1])
+                found[here] = logits[requests[here], rows[here] - start]
+            of_all.add(start, logits)
+            if most and not all_allowed:
+                bar.apply(start, logits)
+                of_allowed.add(start, logits)
+        if all_allowed:
+            of_allowed.logits, of_allowed.rows = of_all.logits[:, :most], of_all.rows[:, :most]
+        return Survey(
+            of_all.logits[:, :first], of_all.rows[:, :first], of_allowed.logits, of_allowed.rows, found, log_total
+        )
+
+    def _blocks(self, outputs: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Yield the first row of each block of the catalogue, its logits (B, n) and their log sum exp (B,)."""
+        V = len(self)
+        size = max(_LOGITS_PER_BLOCK // len(outputs), 4096)
         for first in range(0, V, size):
             logits = self._logits(outputs, first, min(first + size, V))
             log_block = torch.logsumexp(logits, 1)
             if not bool(log_block.isfinite().all()):
                 logits.nan_to_num_(nan=_LOWEST, neginf=_LOWEST)
                 log_block = torch.logsumexp(logits, 1)
-            log_total = torch.logaddexp(log_total, log_block)
-            here = (barred_rows >= first) & (barred_rows < first + size)
-            logits[requests[here], barred_rows[here] - first] = _EXCLUDED
-            block, rows = _best(logits, min(most, logits.shape[1]))
-            best = torch.cat((best, block), 1)
-            best_rows = torch.cat((best_rows, rows + first), 1)
-            # Earlier blocks hold the lower rows and stand first, so position decides ties as the row would.
-            kept = _first(best, min(most, best.shape[1]))
-            best, best_rows = best.gather(1, kept), best_rows.gather(1, kept)
-        return best, best_rows, log_total
+            yield first, logits, log_block
 
     @torch.inference_mode()
-    def places(self, outputs: Tensor, targets: Tensor) -> Places:
+    def places(self, outputs: Tensor, targets: Tensor, revision: Revision | None = None) -> Places:
         """Find each target (N,) in the ranking its output (N, K) gives over the whole catalogue, nothing excluded.
 
-        rank = 1 + the number of other tracks whose logit is not below the target's.
+        rank = 1 + the number of other tracks whose logit is not below the target's. Logits are the revision's where
+        there is one.
         """
         N, V = len(targets), len(self)
         ranks, log_probabilities = torch.empty(N, dtype=torch.int64), torch.empty(N)
@@ -114,6 +172,8 @@ class Ranker:
                 if self._bias is not None:
                     look += self._bias
                 here = slice(first + start, first + start + len(look))
+                if revision is not None:
+                    _revise(look, revision.rows[here], revision.logits[here])
                 own = look.gather(1, targets[here].unsqueeze(1))
                 # Counted from below, so that whatever is not a number stands above the target.
                 ranks[here] = V - (look < own).sum(1)
@@ -123,6 +183,42 @@ class Ranker:
     def _logits(self, outputs: Tensor, first: int, last: int) -> Tensor:
         rows = self._table[first:last].t()
         return outputs @ rows if self._bias is None else torch.addmm(self._bias[first:last], outputs, rows)
+
+
+class _Bar:
+    """Rows that must not be ranked, for each request."""
+
+    def __init__(self, barred: Sequence[NDArray[np.int64]]) -> None:
+        self._requests = torch.from_numpy(np.repeat(np.arange(len(barred)), [len(rows) for rows in barred]))
+        self._rows = torch.from_numpy(np.concatenate(barred)) if barred else torch.empty(0, dtype=torch.int64)
+
+    def apply(self, first: int, logits: Tensor) -> None:
+        """Put them last in a block (B, n) of logits that begins with row `first`."""
+        here = (self._rows >= first) & (self._rows < first + logits.shape[1])
+        logits[self._requests[here], self._rows[here] - first] = _EXCLUDED
+
+
+class _Best:
+    """The best logits met so far, and their rows."""
+
+    def __init__(self, outputs: Tensor, most: int) -> None:
+        self._most = most
+        self.logits = outputs.new_empty(len(outputs), 0)
+        self.rows = torch.empty(len(outputs), 0, dtype=torch.int64)
+
+    def add(self, first: int, logits: Tensor) -> None:
+        """Take in a block (B, n) of logits that begins with row `first`, higher than that of any block before."""
+        block, rows = _best(logits, min(self._most, logits.shape[1]))
+        best, best_rows = torch.cat((self.logits, block), 1), torch.cat((self.rows, rows + first), 1)
+        # Earlier blocks hold the lower rows and stand first, so position decides ties as the row would.
+        kept = _first(best, min(self._most, best.shape[1]))
+        self.logits, self.rows = best.gather(1, kept), best_rows.gather(1, kept)
+
+
+def _revise(logits: Tensor, rows: Tensor, revised: Tensor) -> None:
+    """Put revised logits (B, K) in the place of those of their rows (B, K), -1 being none."""
+    requests, columns = torch.nonzero(rows >= 0, as_tuple=True)
+    logits[requests, rows[requests, columns]] = revised[requests, columns]
 
 
 def _rows_within(rows: frozenset[int], count: int) -> NDArray[np.int64]:
