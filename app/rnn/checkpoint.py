@@ -13,8 +13,10 @@ import torch
 from app.domain.catalogue import Catalogue
 from app.errors import CorruptCheckpoint, IncompatibleCheckpoint, UnreadableSource
 from app.formats.catalogue_file import read_catalogue, write_catalogue
-from app.rnn.checkpoint_files import CATALOGUE_FILE, WEIGHTS_FILE, check_files, safe_name
+from app.rnn.checkpoint_files import CATALOGUE_FILE, MIXTURE_FILE, WEIGHTS_FILE, check_files, safe_name
 from app.rnn.manifest import Manifest, Probe, Verdict
+from app.rnn.mixture import Mixture
+from app.rnn.mixture_file import write_mixture
 from app.rnn.network import RecurrentNetwork
 from app.rnn.weights import read_network, write_weights
 
@@ -31,6 +33,7 @@ class CheckpointDraft:
     """What a trainer hands over to be published. `report` maps names like `report/report.html` to their content.
 
     `probe` is a playlist of catalogue rows whose answer is stored and asked again wherever the checkpoint is read.
+    Without a `mixture` the network ranks alone.
     """
 
     network: RecurrentNetwork
@@ -42,11 +45,15 @@ class CheckpointDraft:
     verdict: Verdict
     probe: tuple[int, ...]
     report: dict[str, bytes] = field(default_factory=dict)
+    mixture: Mixture | None = None
 
     def check(self) -> None:
         """Raise IncompatibleCheckpoint for a draft whose parts do not belong together."""
         size = self.network.config.catalogue_size
         _check_sizes(len(self.catalogue), size)
+        if self.mixture is not None and self.mixture.memory.catalogue_size != size:
+            remembered = self.mixture.memory.catalogue_size
+            raise IncompatibleCheckpoint(f"Expected a memory of the network's {size} tracks, got one of {remembered}.")
         if not self.probe or not all(0 <= row < size for row in self.probe):
             raise IncompatibleCheckpoint(f"Expected a probe of catalogue rows 0 to {size - 1}, got {self.probe}.")
         for name in self.report:
@@ -55,14 +62,18 @@ class CheckpointDraft:
 
 
 def write_draft(folder: Path, draft: CheckpointDraft) -> list[str]:
-    """Write catalogue, weights and report into an empty folder; return the names written."""
+    """Write catalogue, weights, mixture and report into an empty folder; return the names written."""
     write_catalogue(folder / CATALOGUE_FILE, draft.catalogue)
     write_weights(folder / WEIGHTS_FILE, draft.network)
     for name, content in draft.report.items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
-    return [CATALOGUE_FILE, WEIGHTS_FILE, *draft.report]
+    names = [CATALOGUE_FILE, WEIGHTS_FILE, *draft.report]
+    if draft.mixture is not None:
+        write_mixture(folder / MIXTURE_FILE, draft.mixture)
+        names.append(MIXTURE_FILE)
+    return names
 
 
 def read_checkpoint(folder: Path, manifest: Manifest) -> tuple[RecurrentNetwork, Catalogue]:

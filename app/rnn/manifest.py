@@ -39,11 +39,22 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A fixed playlist (catalogue rows) and the trainer's own answer to it: the top rows and their logits."""
+    """A fixed playlist (catalogue rows) and the trainer's own answer to it: the network's top rows and their logits.
+
+    `mixed_top` and their `probabilities` are the answer of network and mixture together; empty without a mixture.
+    """
 
     tracks: tuple[int, ...]
     top: tuple[int, ...]
     logits: tuple[float, ...]
+    mixed_top: tuple[int, ...] = ()
+    probabilities: tuple[float, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the probe as the manifest holds it."""
+        network = {"tracks": self.tracks, "top": self.top, "logits": self.logits}
+        mixed = {"mixed_top": self.mixed_top, "probabilities": self.probabilities}
+        return {**network, **mixed} if self.mixed_top else dict(network)
 
 
 @dataclass(frozen=True)
@@ -98,7 +109,7 @@ class Manifest:
             "metrics": plain(self.metrics),
             "baselines": plain(self.baselines),
             "files": dict(sorted(self.files.items())),
-            "probe": plain({"tracks": self.probe.tracks, "top": self.probe.top, "logits": self.probe.logits}),
+            "probe": plain(self.probe.to_dict()),
         }
 
     def to_json(self) -> bytes:
@@ -229,7 +240,9 @@ def _probe(fields: dict[str, Any]) -> Probe:
         tracks=tuple(int(row) for row in fields["tracks"]),
         top=tuple(int(row) for row in fields["top"]),
         logits=tuple(float(logit) for logit in fields["logits"]),
+        mixed_top=tuple(int(row) for row in fields.get("mixed_top", ())),
+        probabilities=tuple(float(probability) for probability in fields.get("probabilities", ())),
     )
-    if len(probe.top) != len(probe.logits):
-        raise ValueError(f"expected as many probe logits as top tracks, got {len(probe.logits)}")
+    if len(probe.top) != len(probe.logits) or len(probe.mixed_top) != len(probe.probabilities):
+        raise ValueError("expected as many probe logits and probabilities as tracks, got others")
     return probe

@@ -1,4 +1,4 @@
-"""The predictor: one checkpoint's network and ranking, answering batches of steps.
+"""The predictor: one checkpoint's network, mixture and ranking, answering batches of steps.
 
 It knows nothing of queues, listeners or where the checkpoint came from. A batch answers as its singles would.
 """
@@ -12,7 +12,9 @@ from torch import Tensor
 from app.domain.catalogue import Catalogue
 from app.domain.ranking import Step, StepRequest
 from app.errors import IncompatibleCheckpoint
+from app.rnn.evidence import heard_rows
 from app.rnn.hidden import stamp, unstamp
+from app.rnn.mixture import Mixture
 from app.rnn.network import PADDING, RecurrentNetwork
 from app.rnn.ranking import Ranker
 
@@ -20,7 +22,10 @@ from app.rnn.ranking import Ranker
 class Predictor:
     """Advances hidden states and ranks what may follow, for one checkpoint."""
 
-    def __init__(self, checkpoint_id: str, network: RecurrentNetwork, catalogue: Catalogue) -> None:
+    def __init__(
+        self, checkpoint_id: str, network: RecurrentNetwork, catalogue: Catalogue, mixture: Mixture | None = None
+    ) -> None:
+        """Take what a checkpoint holds; without a mixture the network ranks alone."""
         if network.config.catalogue_size != len(catalogue):
             raise IncompatibleCheckpoint(
                 f"Expected a catalogue of {network.config.catalogue_size} tracks for the network of checkpoint "
@@ -29,6 +34,7 @@ class Predictor:
         self.checkpoint_id = checkpoint_id
         self.network = network.eval()
         self.catalogue = catalogue
+        self.mixture = mixture
         with torch.no_grad():
             self.ranker = Ranker(network.ranking_table(), network.output_bias)
 
@@ -37,9 +43,13 @@ class Predictor:
         """Answer each request: read its tracks on top of its hidden state, rank what may follow."""
         hidden = unstamp(self.checkpoint_id, [request.hidden for request in requests], self.network.state_size)
         outputs, hidden = self._read([request.tracks for request in requests], hidden)
-        rankings = self.ranker.top(
-            outputs, [request.excluded for request in requests], [request.limit for request in requests]
-        )
+        excluded, limits = [request.excluded for request in requests], [request.limit for request in requests]
+        if self.mixture is None:
+            rankings = self.ranker.top(outputs, excluded, limits)
+        else:
+            # Who asks for no ranking is not searched for.
+            heard = heard_rows([request.recent if request.limit else () for request in requests])
+            rankings = self.mixture.top(self.ranker, outputs, heard, excluded, limits)
         states = stamp(self.checkpoint_id, hidden)
         return [Step(state, ranking) for state, ranking in zip(states, rankings, strict=True)]
 
@@ -66,7 +76,8 @@ class Predictor:
     def warm_up(self) -> None:
         """Take the first, slow steps before a listener waits for them: kernels, the table's pages, song look-up."""
         for size in (1, 8):
-            self.step([StepRequest(None, (row % len(self.catalogue),), (), frozenset(), 10) for row in range(size)])
+            heard = [(row % len(self.catalogue),) for row in range(size)]
+            self.step([StepRequest(None, tracks, tracks, frozenset(), 10) for tracks in heard])
         if len(self.catalogue):
             self.catalogue.same_song(0)
             self.catalogue.of_artist("")

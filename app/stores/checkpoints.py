@@ -94,12 +94,15 @@ class CheckpointStore:
 
     def load(self, name: str) -> "Predictor":
         """Return the checkpoint's predictor, every file verified, the weights mapped, and the first steps taken."""
-        from app.rnn.checkpoint import read_checkpoint
+        from app.rnn.checkpoint import LOAD_TOLERANCE, read_checkpoint
+        from app.rnn.checkpoint_mixture import read_checkpoint_mixture
         from app.rnn.predictor import Predictor
 
         folder = self._folder(name)
         manifest = read_manifest(folder)
-        predictor = Predictor(manifest.checkpoint_id, *read_checkpoint(folder, manifest))
+        network, catalogue = read_checkpoint(folder, manifest)
+        mixture = read_checkpoint_mixture(folder, manifest, network, LOAD_TOLERANCE)
+        predictor = Predictor(manifest.checkpoint_id, network, catalogue, mixture)
         predictor.warm_up()
         return predictor
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from app.domain.catalogue import Catalogue
 from app.errors import CorruptCheckpoint
 from app.rnn.checkpoint import (
+    LOAD_TOLERANCE,
     PUBLISH_TOLERANCE,
     CheckpointDraft,
     ask,
@@ -19,7 +20,9 @@ from app.rnn.checkpoint import (
     write_draft,
 )
 from app.rnn.checkpoint_files import MANIFEST_FILE, SEARCH_FILE, content_hash, file_sha256
+from app.rnn.checkpoint_mixture import ask_mixed, check_mixed_answer, check_same_mixture, read_checkpoint_mixture
 from app.rnn.manifest import Manifest
+from app.rnn.mixture import Mixture
 from app.rnn.network import RecurrentNetwork
 from app.stores.durable_files import replace_file, sync, sync_tree
 from app.stores.search_index import build_search_index
@@ -39,9 +42,10 @@ def publish(root: Path, folder: Path, draft: CheckpointDraft) -> Manifest:
         time.sleep(1.0)
 
 
-def read_whole(folder: Path, manifest: Manifest) -> tuple[RecurrentNetwork, Catalogue]:
+def read_whole(folder: Path, manifest: Manifest) -> tuple[RecurrentNetwork, Catalogue, Mixture | None]:
     """Read a checkpoint as a server does, its search index too; raise naming the file that is wrong."""
     network, catalogue = read_checkpoint(folder, manifest)
+    mixture = read_checkpoint_mixture(folder, manifest, network, LOAD_TOLERANCE)
     index = TrackSearch(folder / SEARCH_FILE)
     index.close()
     if len(index) != len(catalogue):
@@ -49,7 +53,7 @@ def read_whole(folder: Path, manifest: Manifest) -> tuple[RecurrentNetwork, Cata
             f"Expected {len(catalogue)} tracks in {SEARCH_FILE} of {manifest.checkpoint_id}, got {len(index)}; "
             "publish it again."
         )
-    return network, catalogue
+    return network, catalogue, mixture
 
 
 def _write(folder: Path, draft: CheckpointDraft) -> dict[str, str]:
@@ -65,6 +69,9 @@ def _write(folder: Path, draft: CheckpointDraft) -> dict[str, str]:
 
 def _manifest_of(draft: CheckpointDraft, files: dict[str, str]) -> Manifest:
     now = datetime.now(UTC)
+    probe = ask(draft.network, draft.probe)
+    if draft.mixture is not None:
+        probe = ask_mixed(draft.network, draft.mixture, probe)
     return Manifest(
         checkpoint_id=f"{now:%Y%m%dT%H%M%SZ}-{content_hash(files)}",
         created_at=now.isoformat(timespec="seconds"),
@@ -76,15 +83,18 @@ def _manifest_of(draft: CheckpointDraft, files: dict[str, str]) -> Manifest:
         metrics=draft.metrics,
         baselines=draft.baselines,
         files=files,
-        probe=ask(draft.network, draft.probe),
+        probe=probe,
     )
 
 
 def _check_written(folder: Path, manifest: Manifest, draft: CheckpointDraft) -> None:
     """Compare what is on the disk with what was trained, through the reading a server does."""
-    network, catalogue = read_whole(folder, Manifest.from_json((folder / MANIFEST_FILE).read_bytes()))
+    network, catalogue, mixture = read_whole(folder, Manifest.from_json((folder / MANIFEST_FILE).read_bytes()))
     check_same_weights(draft.network, network)
     check_answer(network, manifest.probe, PUBLISH_TOLERANCE)
+    if draft.mixture is not None:
+        check_same_mixture(draft.mixture, mixture)
+        check_mixed_answer(network, draft.mixture, manifest.probe, PUBLISH_TOLERANCE)
     if any(stored != track for stored, track in zip(catalogue, draft.catalogue, strict=True)):
         raise CorruptCheckpoint("The catalogue reads back other than it was written; check the disk.")
 

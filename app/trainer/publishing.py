@@ -12,17 +12,22 @@ from app.dataset.folder import Dataset, Sessions
 from app.errors import NothingToLearn
 from app.rnn.checkpoint import CheckpointDraft
 from app.rnn.manifest import Manifest, Verdict
+from app.rnn.network import RecurrentNetwork
 from app.stores.checkpoints import CheckpointStore
 from app.trainer.comparison import Comparison, compare
+from app.trainer.evaluation import evaluate
 from app.trainer.gate import verdict
 from app.trainer.judged_network import JudgedNetwork
+from app.trainer.mixing import mix_after
 from app.trainer.progress import OnProgress
 from app.trainer.recipe import Recipe
 from app.trainer.report import build_report
 from app.trainer.runs import RunFolder
+from app.trainer.targets import play_counts
 from app.trainer.training import train
 
 TEST_SHARE = 0.1
+NETWORK_ALONE = "network alone"
 _PROBE_TRACKS = 10
 
 
@@ -58,26 +63,42 @@ def train_and_publish(
             f"{len(newest)} sessions. Import more listening or raise --test-share."
         )
     trained = train(replace(dataset, sessions=older), recipe, run_dir, resume, on_progress)
-    model = JudgedNetwork(trained.network, recipe.name)
+    mixing = mix_after(trained, older, run_dir, on_stage) if recipe.mixture else None
+    mixture = None if mixing is None else mixing.over(older, len(dataset.catalogue))
+    model = JudgedNetwork(trained.network, recipe.name, mixture=mixture)
     comparison = compare(model, older, newest, on_judging=lambda name: on_stage(f"judging {name}"))
+    if mixture is not None:
+        on_stage(f"judging {NETWORK_ALONE}")
+        comparison = _beside_the_network_alone(comparison, trained.network, older, newest)
     judged = verdict(comparison.model, comparison.baselines)
     data = _account(dataset, older, newest)
+    mixed = {} if mixing is None else {"mixing": mixing.figures}
     on_stage("drawing the report")
     draft = CheckpointDraft(
         network=trained.network,
         catalogue=dataset.catalogue,
-        training=trained.summary(),
+        training={**trained.summary(), **mixed},
         data=data,
         metrics=comparison.model.to_dict(),
         baselines={name: metrics.to_dict() for name, metrics in comparison.baselines.items()},
         verdict=judged,
         probe=tuple(newest[len(newest) - 1][:_PROBE_TRACKS].tolist()),
-        report=build_report(trained, comparison, judged, data),
+        report=build_report(trained, comparison, judged, {**data, **mixed}),
+        mixture=mixture,
     )
     on_stage("publishing")
     manifest = store.publish(draft)
     RunFolder(run_dir).clear()
     return Publication(manifest, comparison, judged)
+
+
+def _beside_the_network_alone(
+    comparison: Comparison, network: RecurrentNetwork, older: Sessions, newest: Sessions
+) -> Comparison:
+    """Add what the network would be without its mixture: who reads the figures wants to know what made them."""
+    support = play_counts(older, network.config.catalogue_size)
+    alone = evaluate(JudgedNetwork(network, NETWORK_ALONE), newest, support=support)
+    return replace(comparison, baselines={NETWORK_ALONE: alone, **comparison.baselines})
 
 
 def _account(dataset: Dataset, older: Sessions, newest: Sessions) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """A predictor's batch answers as its singles, and its steps as one pass."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from app.errors import IncompatibleCheckpoint
 from app.rnn.hidden import unstamp
 from app.rnn.network import NetworkConfig, RecurrentNetwork
 from app.rnn.predictor import Predictor
+from tests.rnn.memories import new_mixture
 
 V = 40
 
@@ -95,3 +98,21 @@ def test_warming_up_leaves_answers_alone() -> None:
     before = PREDICTOR.step([request])
     PREDICTOR.warm_up()
     assert PREDICTOR.step([request]) == before
+
+
+@given(requests())
+@settings(max_examples=20, deadline=None)
+def test_with_a_mixture_a_batch_answers_as_its_singles(batch: list[StepRequest]) -> None:
+    """The recent tracks matter to the ranking and to nothing else; without any the network ranks alone."""
+    mixed = Predictor("one", PREDICTOR.network, PREDICTOR.catalogue, new_mixture(2, V))
+    batch = [replace(request, recent=request.tracks) for request in batch]
+    for request, together in zip(batch, mixed.step(batch), strict=True):
+        alone = mixed.step([request])[0]
+        network = PREDICTOR.step([request])[0]
+        torch.testing.assert_close(state(together), state(network), rtol=1e-5, atol=1e-5)
+        assert together.ranking.tracks == alone.ranking.tracks
+        assert together.ranking.probabilities == pytest.approx(alone.ranking.probabilities, rel=1e-4, abs=1e-7)
+        assert len(together.ranking.tracks) == min(request.limit, V - len(request.excluded))
+        assert not set(together.ranking.tracks) & request.excluded
+        if not request.recent:
+            assert together.ranking.tracks == network.ranking.tracks

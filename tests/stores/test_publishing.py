@@ -14,7 +14,7 @@ from tests.rnn.drafts import V, new_draft, small_catalogue
 def test_a_search_index_of_another_size_is_refused_though_it_hashes_right(tmp_path: Path) -> None:
     manifest = CheckpointStore(tmp_path).publish(new_draft())
     folder = tmp_path / manifest.checkpoint_id
-    network, catalogue = read_whole(folder, manifest)
+    network, catalogue, _ = read_whole(folder, manifest)
     assert (network.config.catalogue_size, len(catalogue)) == (V, V)
     (folder / SEARCH_FILE).unlink()
     build_search_index(folder / SEARCH_FILE, small_catalogue(V - 1))
