@@ -21,13 +21,13 @@ VOLUME ["/var/lib/segue"]
 
 FROM base AS train
 RUN pip install -c constraints.txt '.[train]'
-USER segue
+USER 10001:10001
 ENTRYPOINT ["segue"]
 CMD ["--help"]
 
 FROM base AS serve
 RUN pip install -c constraints.txt '.[serve]'
-USER segue
+USER 10001:10001
 # A container is reached from outside itself; who may reach the container is the operator's choice.
 ENV SEGUE_HOST=0.0.0.0 SEGUE_PORT=8000
 EXPOSE 8000

@@ -16,6 +16,7 @@ def register(cli: typer.Typer) -> None:
     """Add the commands to the command line."""
     cli.command()(serve)
     cli.command()(up)
+    cli.command()(demo)
 
 
 def serve(host: Host = None, port: Port = None, workers: Workers = None) -> None:
@@ -38,6 +39,13 @@ def up(
     settings = _settings(host, port, workers)
     train_first_model(settings, data)
     run_service(settings)
+
+
+def demo() -> None:
+    """Train and publish the demo model, unless something is promoted already."""
+    from app.commands.first_model import train_first_model
+
+    train_first_model(Settings(), None)
 
 
 def _settings(host: str | None, port: int | None, workers: int | None) -> Settings:
