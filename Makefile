@@ -4,11 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 DATA ?=
+RECIPES ?=
+CHECK ?=
 # Where pip may find a small CPU build of torch first, e.g. PyTorch's own CPU wheel index; empty: wherever pip looks anyway.
 TORCH_INDEX ?=
 READY := $(VENV)/.ready
 
-.PHONY: run test lint types format docs bench clean demo help
+.PHONY: run test lint types format docs bench bench-quality clean demo help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -41,7 +43,11 @@ docs: $(READY) ## write the generated pages again
 	$(BIN)/segue docs
 
 bench: $(READY) ## print what the benchmarks measure
-	@ls benchmarks/*.py | sed 's|^|$(BIN)/python |'
+	@ls benchmarks/*.py | grep -v quality_ | sed 's|/|.|; s|\.py$$||; s|^|$(BIN)/python -m |'
+
+bench-quality: $(READY) ## how good each recipe is; DATA=... RECIPES=... CHECK=1
+	$(BIN)/python -m benchmarks.quality $(if $(DATA),--data $(DATA)) $(if $(RECIPES),--recipes $(RECIPES)) \
+		$(if $(CHECK),--check)
 
 clean: ## remove the environment and the caches; data and checkpoints stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,130 @@
+"""How good each recipe is on each data set, beside the baselines, and whether that is good enough.
+
+    python -m benchmarks.quality --data nowplaying gratefuldead --recipes gru gru4rec-2018-xe --check
+
+Every run appends a line to benchmarks/results/quality.jsonl; the newest lines make the table in benchmarks/README.md.
+"""
+
+import argparse
+import json
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from app.rnn.threads import use_threads
+from app.trainer.comparison import BASELINES
+from app.trainer.recipe import Recipe, find_recipe, recipe_names
+from benchmarks.quality_data import NAMES, Absent, Measured, load
+from benchmarks.quality_run import BASELINE, Question, Record, answer
+from benchmarks.quality_speed import LEVEL, race, ratio
+from benchmarks.quality_table import render, write_into
+from benchmarks.quality_targets import MRR, OURS, RECALL, REFERENCE, findings, missed, newest
+
+HERE = Path(__file__).parent
+DEFAULT_DATA = ("nowplaying", "gratefuldead", "rns_gap15", "demo")
+_RACE_DATA = "nowplaying"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what was asked for; return the exit status."""
+    chosen = _parser().parse_args(arguments)
+    results, times = chosen.results / "quality.jsonl", chosen.results / "time-to-recall.jsonl"
+    for name in chosen.data:
+        try:
+            measured = load(name, chosen.sessions)
+        except Absent as reason:
+            print(f"{name} is left out: {reason}.")
+            continue
+        for question in _questions(measured, chosen, _read(results)):
+            for record in answer(question):
+                _append(results, record)
+                _tell(record)
+        if chosen.race_minutes and name == _RACE_DATA:
+            _race(measured, chosen, times)
+    if chosen.page.is_file():
+        write_into(chosen.page, render(_read(results), _read(times)))
+    if not chosen.check:
+        return 0
+    found = findings(_read(results), _read(times), chosen.data)
+    print("\n".join(map(str, found)))
+    return 1 if missed(found) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", nargs="+", choices=NAMES, default=list(DEFAULT_DATA))
+    parser.add_argument("--recipes", nargs="*", default=recipe_names(), help="names or TOML files; all that ship")
+    parser.add_argument("--no-baselines", action="store_true", help="judge the recipes only")
+    parser.add_argument("--seed", type=int, help="of the recipes, in place of their own")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipes, for a try")
+    parser.add_argument("--sessions", type=int, help="learn from the newest so many sessions only, for a quick look")
+    parser.add_argument("--threads", type=int, help="processor threads; all cores if left out")
+    parser.add_argument(
+        "--race-minutes", type=float, default=60.0, help=f"most learning time to Recall@20 = {LEVEL}; 0: no race"
+    )
+    parser.add_argument("--check", action="store_true", help="exit 1 and name the targets that are missed")
+    parser.add_argument("--results", type=Path, default=HERE / "results", help="the folder the lines go to")
+    parser.add_argument("--page", type=Path, default=HERE / "README.md", help="the page the tables go into")
+    return parser
+
+
+def _questions(measured: Measured, chosen: argparse.Namespace, records: Sequence[Record]) -> list[Question]:
+    """Return what is to be run on a data set. Baselines answer the same each time, so they are asked once."""
+    questions = []
+    if not chosen.no_baselines:
+        known = {} if chosen.sessions else newest(records)
+        for name in BASELINES:
+            before = known.get((measured.name, name, BASELINE))
+            if before is None or before["data_facts"]["fingerprint"] != measured.training.fingerprint:
+                questions.append(Question(measured.name, name, chosen.sessions, threads=chosen.threads))
+    recipes = [_recipe(name, chosen) for name in chosen.recipes]
+    return questions + [
+        Question(measured.name, recipe, chosen.sessions, tuple(chosen.set), chosen.threads) for recipe in recipes
+    ]
+
+
+def _recipe(name: str, chosen: argparse.Namespace) -> Recipe:
+    changes: dict[str, Any] = dict(_setting(change) for change in chosen.set)
+    if chosen.seed is not None:
+        changes["seed"] = chosen.seed
+    return find_recipe(name).changed(changes)
+
+
+def _setting(change: str) -> tuple[str, Any]:
+    key, _, value = change.partition("=")
+    return key.strip(), tomllib.loads(f"value = {value}")["value"]
+
+
+def _race(measured: Measured, chosen: argparse.Namespace, times: Path) -> None:
+    if chosen.threads is not None:
+        use_threads(chosen.threads)
+    recipes = [_recipe(name, chosen) for name in (OURS, REFERENCE)]
+    whole = chosen.sessions is None and not chosen.set
+    record = race(measured, recipes, chosen.race_minutes * 60, whole=whole, tell=lambda line: print(line, flush=True))
+    _append(times, record)
+    print(ratio(record["runs"], OURS, REFERENCE))
+
+
+def _tell(record: Record) -> None:
+    metrics, training = record["metrics"], record["training"]
+    print(
+        f"{record['data']} · {record['model']} ({record['answers']}): Recall@20 {metrics[RECALL]:.4f} · "
+        f"MRR@20 {metrics[MRR]:.4f} · {training['seconds']:.0f} s · {training['peak_mb']:,} MB",
+        flush=True,
+    )
+
+
+def _append(path: Path, record: Record) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def _read(path: Path) -> list[Record]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""The quality benchmark from end to end, over a hundred sessions of the demo."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.errors import InvalidRequest
+from app.trainer.comparison import BASELINES
+from benchmarks.quality import main
+
+Record = dict[str, Any]
+
+
+def test_every_baseline_and_every_recipe_leaves_a_line(records: list[Record]) -> None:
+    assert [record["model"] for record in records] == [*BASELINES, "tiny"]
+    assert {record["answers"] for record in records[:-1]} == {"baseline"}
+    assert records[-1]["answers"] == "network alone"
+
+
+def test_a_line_says_what_was_measured_on_what_and_how(records: list[Record]) -> None:
+    tiny = records[-1]
+    assert tiny["seed"] == tiny["recipe"]["seed"] == 5
+    assert tiny["data_facts"]["training_sessions"] == 90
+    assert tiny["training"]["seconds"] > 0
+    assert tiny["training"]["events_per_s"] > 0
+    assert tiny["training"]["peak_mb"] > 50
+    assert tiny["machine"]["threads"] == 1
+    assert len(tiny["training"]["history"]) == 1
+    assert not tiny["whole"]
+
+
+def test_a_line_holds_every_figure(records: list[Record]) -> None:
+    for record in records:
+        metrics = record["metrics"]
+        for word in ("recall", "mrr", "ndcg"):
+            figures = [metrics[f"{word}@{k}"] for k in (1, 5, 10, 20, 100)]
+            assert figures == sorted(figures)
+            low, high = metrics["intervals"][f"{word}@20"]
+            assert low <= metrics[f"{word}@20"] <= high
+        assert 0 < metrics["coverage@20"] <= 1
+        assert metrics["popularity@20"] > 0
+    assert records[-1]["metrics"]["log_loss"] > 0
+
+
+def test_a_setting_may_be_changed_and_the_line_says_so(
+    tiny_recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InvalidRequest, match="hidden_size of at least 1"):
+        main(["--data", "demo", "--sessions", "100", "--no-baselines", "--recipes", str(tiny_recipe), "--set",
+              "hidden_size=0", "--results", str(tmp_path), "--page", str(tmp_path / "none.md")])  # fmt: skip
+    assert not (tmp_path / "quality.jsonl").exists()
+    assert "left out" not in capsys.readouterr().out
+
+
+def test_data_that_are_not_there_are_left_out_with_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And a check of what was not measured fails."""
+    monkeypatch.setattr("benchmarks.quality_data.DATA", tmp_path / "shared" / "data")
+    places = ["--results", str(tmp_path), "--page", str(tmp_path / "none.md")]
+    assert main(["--data", "nowplaying", "gratefuldead", *places, "--check"]) == 1
+    out = capsys.readouterr().out
+    assert "nowplaying is left out: needs the listening data at shared/data/nowplaying/train" in out
+    assert "MISSED: nowplaying, the network alone: recall@20 of at least 0.215; found no result" in out
+    assert "goal, not reached: nowplaying, what the server answers: mrr@20 of at least 0.100" in out
