@@ -64,7 +64,7 @@ def learning_curve(trained: TrainedNetwork) -> Figure:
         _plain(axes, title, "epoch; dotted: the best")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.margins(x=0.06)
-        axes.legend(frameon=False, fontsize=8.5, labelcolor=INK)
+        axes.legend(loc="center right", frameon=False, fontsize=8.5, labelcolor=INK)
     share = np.linspace(0, 1, 200)
     recipe = trained.recipe
     rates = [recipe.learning_rate * course(float(at), recipe.warm_up, recipe.final_rate) for at in share]
@@ -102,7 +102,7 @@ def breakdown(comparison: Comparison) -> Figure:
     _slices(by_popularity, [(each.model, each.by_popularity) for each in shown], colours)
     _plain(by_position, f"Recall@{HEADLINE} by tracks heard before", "tracks heard before")
     _plain(by_popularity, f"Recall@{HEADLINE} by plays of the target in training", "plays in training")
-    by_position.legend(frameon=False, fontsize=8.5, labelcolor=INK)
+    by_position.legend(loc="upper right", frameon=False, fontsize=8.5, labelcolor=INK)
     return figure
 
 
