@@ -139,6 +139,9 @@ def _table(metrics: "list[Metrics]") -> "Table":
     if metrics[0].popularity_ratio is not None:
         table.add_row(f"Popularity@{HEADLINE}", *(f"{each.popularity_ratio or 0:.2f}x" for each in metrics))
     table.add_row("Log-loss", *("" if each.log_loss is None else f"{each.log_loss:.4f}" for each in metrics))
+    for depth in metrics[0].reliabilities:
+        errors = (each.reliabilities.get(depth) for each in metrics)
+        table.add_row(f"Calibration error@{depth}", *("" if each is None else f"{each.error:.4f}" for each in errors))
     table.add_row("Targets", *(f"{each.targets:,}" for each in metrics))
     return table
 

@@ -69,6 +69,6 @@ def _ranked(network: RecurrentNetwork, mixture: Mixture, tracks: tuple[int, ...]
     if network.input_table.device.type != "cpu" or network.training:
         network = copy.deepcopy(network).cpu().eval()
     outputs, _ = network(torch.tensor([tracks], dtype=torch.int64))
-    ranker = Ranker(network.ranking_table(), network.output_bias)
+    ranker = Ranker(network.ranking_table(), network.ranking_bias())
     answer = mixture.top(ranker, outputs[:, -1], heard_rows([tracks]), [frozenset()], [limit])[0]
     return dict(zip(answer.tracks, answer.probabilities, strict=True))

@@ -3,8 +3,9 @@
 The same `forward` trains and serves. It knows nothing of listeners, losses, files or how its outputs are ranked.
 """
 
+import copy
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ class NetworkConfig:
     `residual` times it is added to the output as well, so that ranking starts from what resembles the last track.
     `normalised_input` reads embeddings at length sqrt(embedding_size), however far they have moved.
     `normalised` is a cosine softmax whose learned sharpness starts at `scale`.
+    `temperature` divides all logits; it is fitted after learning, so that probabilities mean something.
     """
 
     rnn_kind: str
@@ -46,6 +48,7 @@ class NetworkConfig:
     dropout: float = 0.0
     input_dropout: float = 0.0
     layer_norm: bool = False
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         _expect(self.rnn_kind in ("elman", "gru", "lstm"), "rnn_kind elman, gru or lstm", self.rnn_kind)
@@ -56,7 +59,8 @@ class NetworkConfig:
             _expect(getattr(self, name) >= 0, f"{name} of at least 0", getattr(self, name))
         for name in ("dropout", "input_dropout"):
             _expect(0.0 <= getattr(self, name) < 1.0, f"{name} in [0, 1)", getattr(self, name))
-        _expect(self.scale > 0.0, "scale above 0", self.scale)
+        for name in ("scale", "temperature"):
+            _expect(getattr(self, name) > 0.0, f"{name} above 0", getattr(self, name))
         _expect(not self.skip_input or self.embedding_size > 0, "embedding_size above 0 with skip_input", 0)
         _expect(self.residual >= 0.0, "residual of at least 0", self.residual)
         _expect(not self.residual or self.skip_input, "skip_input with residual", self.skip_input)
@@ -167,6 +171,9 @@ class RecurrentNetwork(nn.Module):
             outputs = outputs + heard * self.config.residual
         if self.log_scale is not None:
             outputs = functional.normalize(outputs, dim=-1) * self.log_scale.exp()
+        # The logits' temperature is applied here and in `ranking_bias`, since tables may be mapped from a file.
+        if self.config.temperature != 1.0:
+            outputs = outputs / self.config.temperature
         return outputs, torch.cat(states, 1)
 
     def ranking_rows(self, rows: Tensor) -> Tensor:
@@ -174,12 +181,24 @@ class RecurrentNetwork(nn.Module):
         return rows if self.log_scale is None else functional.normalize(rows, dim=-1)
 
     def ranking_table(self) -> Tensor:
-        """Return the vectors (V, K) whose products with an output, plus `output_bias`, are the logits."""
+        """Return the vectors (V, K) whose products with an output, plus `ranking_bias`, are the logits."""
         return self.ranking_rows(self.input_table if self.output_table is None else self.output_table)
+
+    def ranking_bias(self) -> Tensor | None:
+        """Return what is added (V,) to the products with the `ranking_table`, None where nothing is."""
+        if self.output_bias is None or self.config.temperature == 1.0:
+            return self.output_bias
+        return self.output_bias / self.config.temperature
 
     def logits(self, outputs: Tensor) -> Tensor:
         """Return the logits (..., V) = V^T h + b over the whole catalogue for outputs (..., K)."""
-        return functional.linear(outputs, self.ranking_table(), self.output_bias)
+        return functional.linear(outputs, self.ranking_table(), self.ranking_bias())
+
+    def tempered(self, temperature: float) -> "RecurrentNetwork":
+        """Return this network with all logits divided by `temperature`; it shares the weights."""
+        network = copy.copy(self)
+        network.config = replace(self.config, temperature=temperature)
+        return network
 
 
 def _rows(count: int, size: int, fan_in: int) -> Tensor:

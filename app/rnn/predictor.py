@@ -36,7 +36,7 @@ class Predictor:
         self.catalogue = catalogue
         self.mixture = mixture
         with torch.no_grad():
-            self.ranker = Ranker(network.ranking_table(), network.output_bias)
+            self.ranker = Ranker(network.ranking_table(), network.ranking_bias())
 
     @torch.inference_mode()
     def step(self, requests: Sequence[StepRequest]) -> list[Step]:

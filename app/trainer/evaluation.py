@@ -4,7 +4,7 @@ Every track of every session but the first is a target, ranked among the whole c
 model ranks; it asks for places and the first tracks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from app.dataset.folder import Sessions
 from app.errors import InvalidDataset
 from app.trainer.breakdown import Slice, by_popularity, by_position
+from app.trainer.calibration import Reliability, ReliabilityCount
 from app.trainer.judgement import Judged, Judgement
 from app.trainer.metrics import (
     CUTOFFS,
@@ -36,8 +37,10 @@ class Metrics:
 
     `figures` holds recall@k, mrr@k and ndcg@k; `intervals` their 95 % bootstrap intervals. `popularity` is how often
     a recommended track was played in training, `popularity_ratio` that over the same for the tracks really played:
-    above 1 the model plays safe. `first_tracks` counts the different tracks ranked first. `totals` are the sums per
-    session behind the figures, for comparing two models; they are not written out.
+    above 1 the model plays safe. `first_tracks` counts the different tracks ranked first. `reliabilities` tell of the
+    first track and of the first 20 whether their probability is how often they are right; empty for models without
+    probabilities. `totals` are the sums per session behind the figures, for comparing two models; they are not
+    written out.
     """
 
     model: str
@@ -52,6 +55,7 @@ class Metrics:
     popularity: float | None
     popularity_ratio: float | None
     log_loss: float | None
+    reliabilities: Mapping[int, Reliability]
     by_position: tuple[Slice, ...]
     by_popularity: tuple[Slice, ...]
     totals: SessionTotals = field(repr=False, compare=False)
@@ -74,6 +78,7 @@ class Metrics:
             f"popularity@{HEADLINE}": self.popularity,
             f"popularity_ratio@{HEADLINE}": self.popularity_ratio,
             "log_loss": self.log_loss,
+            **{f"calibration_error@{depth}": each.error for depth, each in self.reliabilities.items()},
         }
         return {
             "model": self.model,
@@ -83,6 +88,7 @@ class Metrics:
             "catalogue_size": self.catalogue_size,
             "first_tracks": self.first_tracks,
             **{name: _finite(value) for name, value in numbers.items()},
+            "reliability": {str(depth): each.to_list() for depth, each in self.reliabilities.items()},
             "intervals": {name: [interval.low, interval.high] for name, interval in self.intervals.items()},
             "by_position": [part.to_dict() for part in self.by_position],
             "by_popularity": [part.to_dict() for part in self.by_popularity],
@@ -134,6 +140,7 @@ class _Tally:
         self._places = np.zeros(len(targets), np.int64)
         self._log_probabilities = np.full(len(targets), np.nan)
         self._has_probabilities = True
+        self._reliability = ReliabilityCount(len(targets), HEADLINE)
         self._recommended = np.zeros(catalogue_size, np.int64)
         self._first = np.zeros(catalogue_size, np.bool_)
 
@@ -146,6 +153,9 @@ class _Tally:
             self._has_probabilities = False
         else:
             self._log_probabilities[judgement.targets] = judgement.log_probabilities
+        if judgement.probabilities is not None:
+            tracks = self._targets.tracks[judgement.targets]
+            self._reliability.add(judgement.targets, tracks, judgement.tops, judgement.probabilities)
         tops = judgement.tops[self._wanted[judgement.targets]]
         self._recommended += np.bincount(tops[tops >= 0], minlength=len(self._recommended))
         self._first[tops[:, 0][tops[:, 0] >= 0]] = True
@@ -177,6 +187,7 @@ class _Tally:
             popularity=shown,
             popularity_ratio=shown / played if shown is not None and played else None,
             log_loss=log_loss(self._log_probabilities[self._wanted]) if self._has_probabilities else None,
+            reliabilities=self._reliability.reliabilities(self._wanted),
             by_position=by_position(places, position, session) if resamples else (),
             by_popularity=(
                 by_popularity(places, self._support[tracks], session) if resamples and self._support is not None else ()

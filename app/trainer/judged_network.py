@@ -44,7 +44,7 @@ class JudgedNetwork:
         training = self._network.training
         self._network.eval()
         try:
-            ranker = Ranker(self._network.ranking_table(), self._network.output_bias)
+            ranker = Ranker(self._network.ranking_table(), self._network.ranking_bias())
             for part in read(self._network, sessions):
                 if self._mixture is None:
                     yield _judged(ranker, part, depth)
@@ -80,4 +80,5 @@ def _judgement(part: Read, places: Places, rankings: list[Ranking]) -> Judgement
         places.ranks.numpy(),
         np.array([ranking.tracks for ranking in rankings], dtype=np.int32),
         places.log_probabilities.numpy().astype(np.float64),
+        np.array([ranking.probabilities for ranking in rankings]),
     )

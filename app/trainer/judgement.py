@@ -19,13 +19,14 @@ class Judgement:
 
     targets (n,) are positions in `Targets.of(sessions)`; places (n,) count from 1 over the whole catalogue, ties
     against the model; tops (n, depth) are the catalogue rows ranked first, -1 where the model has no more to say;
-    log_probabilities (n,) are those of the targets, None for a model without probabilities.
+    log_probabilities (n,) are those of the targets, probabilities (n, depth) those of `tops`; None for a model without.
     """
 
     targets: NDArray[np.int64]
     places: NDArray[np.int64]
     tops: NDArray[np.int32]
     log_probabilities: NDArray[np.float64] | None = None
+    probabilities: NDArray[np.float64] | None = None
 
 
 class Judged(Protocol):

@@ -56,7 +56,7 @@ class Examples:
 @torch.inference_mode()
 def collect(network: RecurrentNetwork, memory: Memory, settings: NeighbourSettings, sessions: Sessions) -> Examples:
     """Return the candidates of every target of the sessions, as the server would find them."""
-    ranker = Ranker(network.eval().ranking_table(), network.output_bias)
+    ranker = Ranker(network.eval().ranking_table(), network.ranking_bias())
     mixture = Mixture(memory, settings, Mixer(0))
     of = Targets.of(sessions)
     parts: list[tuple[Tensor, ...]] = []

@@ -128,4 +128,5 @@ def _asked(sessions: Sessions, seed: int) -> tuple[NDArray[np.int64], NDArray[np
 
 
 def _figures(metrics: Metrics) -> dict[str, float | None]:
-    return {"recall@20": metrics.recall, "mrr@20": metrics.mrr, "log_loss": metrics.log_loss}
+    errors = {f"calibration_error@{depth}": each.error for depth, each in metrics.reliabilities.items()}
+    return {"recall@20": metrics.recall, "mrr@20": metrics.mrr, "log_loss": metrics.log_loss, **errors}

@@ -24,7 +24,9 @@ count against the model. <b>Recall@k</b>: how often the target is among the firs
 1/place, 0 beyond k. <b>NDCG@k</b>: the mean of 1/log<sub>2</sub>(1 + place). <b>Coverage</b>: the share of the
 catalogue that is ever among the first {HEADLINE}. <b>Popularity</b>: how often the tracks among the first
 {HEADLINE} were played in training, beside the tracks that were really played: above 1 a model plays safe.
-<b>Log-loss</b>: the mean of &minus;ln p(target). Ranges are 95&nbsp;% bootstrap intervals over sessions."""
+<b>Log-loss</b>: the mean of &minus;ln p(target). <b>Calibration error@k</b>: how far
+the probability of the first k lies from how often they hold the target.
+Ranges are 95&nbsp;% bootstrap intervals over sessions."""
 
 
 def build_report(
@@ -99,7 +101,8 @@ def _table(comparison: Comparison) -> str:
     models = [comparison.model, *comparison.baselines.values()]
     names = [f"{word}@{k}" for word in _WORDS for k in CUTOFFS]
     heads = [f"{_WORDS[name.partition('@')[0]]}@{name.partition('@')[2]}" for name in names]
-    heads += [f"Coverage@{HEADLINE}", f"Popularity@{HEADLINE}", "Log-loss", "Targets"]
+    heads += [f"Coverage@{HEADLINE}", f"Popularity@{HEADLINE}", "Log-loss"]
+    heads += [f"Calibration error@{depth}" for depth in (1, HEADLINE)] + ["Targets"]
     across = "".join(f'<th scope="col">{escape(each.model)}</th>' for each in models)
     down = "".join(
         f'<tr{_MARKED if head in _DECISIVE else ""}><th scope="row">{head}</th>'
@@ -118,7 +121,9 @@ def _cells(metrics: Metrics, names: Iterable[str]) -> list[str]:
         cells.append(f"{metrics.figures[name]:.4f}{span}")
     ratio = "" if metrics.popularity_ratio is None else f"{metrics.popularity_ratio:.2f}×"
     log_loss = "" if metrics.log_loss is None else f"{metrics.log_loss:.3f}"
-    return [*cells, f"{metrics.coverage:.1%}", ratio, log_loss, f"{metrics.targets:,}"]
+    reliabilities = (metrics.reliabilities.get(depth) for depth in (1, HEADLINE))
+    calibration = ("" if each is None else f"{each.error:.4f}" for each in reliabilities)
+    return [*cells, f"{metrics.coverage:.1%}", ratio, log_loss, *calibration, f"{metrics.targets:,}"]
 
 
 def _list(values: Mapping[str, Any]) -> str:

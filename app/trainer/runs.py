@@ -30,7 +30,7 @@ class RunState:
     """The point a run has reached: `batch` batches of `epoch` (from 0) are done.
 
     `history` holds one entry per finished epoch; `losses` and `events` add up the unfinished one. `identity` is what
-    must not change between interruption and resumption: data and recipe.
+    must not change between interruption and resumption: data and recipe. `temperature` is known after the search.
     """
 
     identity: dict[str, Any]
@@ -43,6 +43,7 @@ class RunState:
     events_learned: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int | None = None
+    temperature: float | None = None
     finished: bool = False
     format_version: int = FORMAT_VERSION
 

@@ -18,6 +18,7 @@ from app.trainer.learner import Learner
 from app.trainer.progress import Meter, OnProgress, TrainingProgress
 from app.trainer.recipe import Recipe
 from app.trainer.runs import RunFolder, RunState
+from app.trainer.temperature import fit_temperature
 from app.trainer.trained import EpochRecord, TrainedNetwork
 from app.trainer.validation import Validation, thinned, validate
 
@@ -75,17 +76,24 @@ class _Run:
         if not state.finished:
             self._search()
             weights = self._folder.load_best(self._best)
+            if state.temperature is None:
+                # A refit has learned from the sessions that could tell how sure it may be, so the search does.
+                state.temperature = fit_temperature(self._network(weights), self._newest)
             if self._recipe.refit:
                 weights = self._refit()
             self._folder.save_final(weights)
             state.finished = True
             self._folder.save(state, {})
-        network = RecurrentNetwork(self._recipe.network(self._catalogue_size))
-        network.load_state_dict(self._folder.load_final())
+        network = self._network(self._folder.load_final()).tempered(state.temperature or 1.0)
         history = tuple(EpochRecord(**entry) for entry in state.history)
         return TrainedNetwork(
             network.eval(), self._recipe, history, self._best + 1, self._meter.seconds, self._meter.events_per_s
         )
+
+    def _network(self, weights: dict[str, Tensor]) -> RecurrentNetwork:
+        network = RecurrentNetwork(self._recipe.network(self._catalogue_size))
+        network.load_state_dict(weights)
+        return network
 
     @property
     def _best(self) -> int:

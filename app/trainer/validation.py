@@ -44,7 +44,7 @@ def thinned(sessions: Sessions, most_targets: int) -> Sessions:
 def validate(network: RecurrentNetwork, sessions: Sessions) -> Validation:
     """Rank every track of every session but the first among the whole catalogue, from those before it."""
     network.eval()
-    ranker = Ranker(network.ranking_table(), network.output_bias)
+    ranker = Ranker(network.ranking_table(), network.ranking_bias())
     hits = reciprocal = surprise = 0.0
     count = 0
     for tracks, _ in in_order(sessions, _EVENTS_AT_ONCE):

@@ -190,3 +190,21 @@ def test_a_config_that_contradicts_itself_is_refused(change: dict[str, object], 
 def test_a_config_of_a_later_version_is_refused() -> None:
     with pytest.raises(IncompatibleCheckpoint, match="memory_slots"):
         NetworkConfig.from_dict({**CONFIGS["gru"].to_dict(), "memory_slots": 3})
+
+
+def test_a_temperature_divides_every_logit_and_leaves_the_state_alone() -> None:
+    torch.manual_seed(2)
+    network = RecurrentNetwork(NetworkConfig("gru", V, hidden_size=8, embedding_size=6)).eval()
+    assert network.output_bias is not None
+    torch.nn.init.normal_(network.output_bias)
+    tracks = torch.tensor([[1, 4, 2]])
+    outputs, hidden = network(tracks)
+    cooler, same = network.tempered(2.5)(tracks)
+    torch.testing.assert_close(network.tempered(2.5).logits(cooler), network.logits(outputs) / 2.5)
+    assert torch.equal(same, hidden)
+    assert network.tempered(2.5).input_table is network.input_table
+
+
+def test_a_config_of_before_there_were_temperatures_is_read() -> None:
+    settings = {name: value for name, value in NetworkConfig("gru", V).to_dict().items() if name != "temperature"}
+    assert NetworkConfig.from_dict(settings).temperature == 1.0
