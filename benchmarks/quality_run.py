@@ -8,6 +8,7 @@ import os
 import resource
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from app.trainer.comparison import BASELINES, NEIGHBOUR_TARGETS
 from app.trainer.evaluation import evaluate
 from app.trainer.judged_network import JudgedNetwork
 from app.trainer.judgement import Judged
+from app.trainer.mixing import mix_after
 from app.trainer.progress import OnProgress, TrainingProgress
 from app.trainer.recipe import Recipe
 from app.trainer.targets import play_counts
@@ -119,21 +121,33 @@ def _baseline(name: str, measured: Measured) -> Record:
     )
 
 
-def _recipe(recipe: Recipe, measured: Measured) -> list[Record]:
+def _recipe(recipe: Recipe, measured: Measured) -> Iterator[Record]:
+    """Train and mix as publishing does; yield what the network alone makes of the test, then what is served."""
     started, cpu_started = time.perf_counter(), time.process_time()
+    sessions, catalogue_size = measured.training.sessions, len(measured.training.catalogue)
     with tempfile.TemporaryDirectory() as folder:
         trained = train(measured.training, recipe, Path(folder), on_progress=_told(measured.name, recipe.name))
+        learned_s = time.perf_counter() - started
+        mixing = (
+            mix_after(trained, sessions, Path(folder), _stage(measured.name, recipe.name)) if recipe.mixture else None
+        )
+    mixture = None if mixing is None else mixing.over(sessions, catalogue_size)
     took = {
         "seconds": time.perf_counter() - started,
         "cpu_seconds": time.process_time() - cpu_started,
+        "without_mixing_s": learned_s,
         "events_per_s": trained.events_per_s,
         "peak_mb": _peak_mb(),
         "best_epoch": trained.best_epoch,
         "history": [asdict(record) for record in trained.history],
+        "mixing": None if mixing is None else mixing.figures,
     }
     stated = {"seed": recipe.seed, "recipe": asdict(recipe), "training": took}
-    model = JudgedNetwork(trained.network, recipe.name)
-    return [stated | {"answers": NETWORK} | _judged(model, measured)]
+    alone = _judged(JudgedNetwork(trained.network, recipe.name), measured)
+    yield stated | {"answers": NETWORK} | alone
+    if mixing is not None:
+        mixed = JudgedNetwork(trained.network, recipe.name, mixture=mixture)
+        yield stated | {"answers": SERVED} | (alone if mixture is None else _judged(mixed, measured))
 
 
 def _judged(model: Judged, measured: Measured, some: bool = False) -> Record:
@@ -148,6 +162,10 @@ def _judged(model: Judged, measured: Measured, some: bool = False) -> Record:
         "load_after": round(os.getloadavg()[0], 1),
         "metrics": {name: value for name, value in metrics.items() if not name.startswith("by_")},
     }
+
+
+def _stage(data: str, name: str) -> Callable[[str], None]:
+    return lambda stage: print(f"{data} {name}: {stage}", flush=True)
 
 
 def _told(data: str, name: str) -> OnProgress:

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
+import torch
+
 from app.dataset.folder import Sessions
 from app.trainer.learner import Learner
 from app.trainer.recipe import Recipe
@@ -78,6 +80,9 @@ def race(
 
     A recipe that has learned for `limit_s` without getting there is stopped.
     """
+    # What torch loads when a network first learns is not learning.
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)]).step()
+    torch.optim.Adagrad([torch.zeros(1, requires_grad=True)]).step()
     sample = thinned(measured.test, targets)
     stated = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
