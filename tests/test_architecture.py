@@ -29,6 +29,7 @@ HOMES = {
     "starlette": {"web", "main"},
     "duckdb": {"dataset"},
     "matplotlib": {"trainer"},
+    "optuna": {"trainer"},
     "typer": {"commands", "cli"},
 }
 DUMPS = {"utils", "util", "helpers", "helper", "common", "core", "services", "managers", "misc"}

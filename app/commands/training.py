@@ -53,7 +53,7 @@ def train(
     from app.stores.checkpoints import CheckpointStore
     from app.trainer.publishing import train_and_publish
 
-    chosen = _recipe(recipe, changes or [], seed)
+    chosen = chosen_recipe(recipe, changes or [], seed)
     settings = Settings()
     opened = open_dataset(dataset)
     run_dir = run_dir or settings.data_dir / "runs" / f"{dataset.resolve().name}-{chosen.name}"
@@ -123,7 +123,8 @@ class Shown:
         self._title = title
 
 
-def _recipe(name: str, changes: list[str], seed: int | None) -> "Recipe":
+def chosen_recipe(name: str, changes: list[str], seed: int | None) -> "Recipe":
+    """Return the recipe of a name or file, with the changes of `--set` and the seed, if one is given."""
     from app.trainer.recipe import find_recipe
 
     found = find_recipe(name).changed(dict(_setting(change) for change in changes))

@@ -51,7 +51,7 @@ def svg(figure: Figure, name: str) -> str:
 
 def learning_curve(trained: TrainedNetwork) -> Figure:
     """Draw loss, validation figures and learning rate by epoch."""
-    figure = _figure(11, 3.4)
+    figure = panel(11, 3.4)
     losses, ranking, rate = figure.subplots(1, 3, width_ratios=(5, 5, 3))
     epochs = [record.epoch for record in trained.history]
     _line(losses, epochs, [record.loss for record in trained.history], OTHER, "training loss")
@@ -61,7 +61,7 @@ def learning_curve(trained: TrainedNetwork) -> Figure:
     ranking.set_ylim(bottom=0)
     for axes, title in ((losses, "Loss (nats)"), (ranking, "Validation ranking")):
         axes.axvline(trained.best_epoch, color=INK, linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
-        _plain(axes, title, "epoch; dotted: the best")
+        plain(axes, title, "epoch; dotted: the best")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.margins(x=0.06)
         axes.legend(loc="center right", frameon=False, fontsize=8.5, labelcolor=INK)
@@ -71,18 +71,18 @@ def learning_curve(trained: TrainedNetwork) -> Figure:
     rate.plot(share * recipe.epochs, rates, color=OTHER, linewidth=1.8)
     rate.axvline(max(epochs, default=0), color=INK, linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
     rate.set_ylim(bottom=0)
-    _plain(rate, "Learning rate", "epochs planned; dotted: stopped")
+    plain(rate, "Learning rate", "epochs planned; dotted: stopped")
     return figure
 
 
 def comparison_bars(comparison: Comparison) -> Figure:
     """Draw Recall@20 and MRR@20 of the model beside every baseline, with 95 % intervals."""
     metrics = [comparison.model, *reversed(list(comparison.baselines.values()))]
-    figure = _figure(11, 0.9 + 0.42 * len(metrics))
+    figure = panel(11, 0.9 + 0.42 * len(metrics))
     panels = figure.subplots(1, 2, sharey=True)
     for axes, name, title in zip(panels, ("recall", "mrr"), ("Recall", "MRR"), strict=True):
         _bars(axes, metrics, f"{name}@{HEADLINE}")
-        _plain(axes, f"{title}@{HEADLINE}", "")
+        plain(axes, f"{title}@{HEADLINE}", "")
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
@@ -93,24 +93,25 @@ def comparison_bars(comparison: Comparison) -> Figure:
 
 def breakdown(comparison: Comparison) -> Figure:
     """Draw Recall@20 by position in the session and by how often the target was played in training."""
-    figure = _figure(11, 3.4)
+    figure = panel(11, 3.4)
     by_position, by_popularity = figure.subplots(1, 2)
     floors = (metrics for name, metrics in comparison.baselines.items() if name in FLOORS)
     shown = [comparison.model, *floors]
     colours = (MODEL, OTHER, SECOND)
     _slices(by_position, [(each.model, each.by_position) for each in shown], colours)
     _slices(by_popularity, [(each.model, each.by_popularity) for each in shown], colours)
-    _plain(by_position, f"Recall@{HEADLINE} by tracks heard before", "tracks heard before")
-    _plain(by_popularity, f"Recall@{HEADLINE} by plays of the target in training", "plays in training")
+    plain(by_position, f"Recall@{HEADLINE} by tracks heard before", "tracks heard before")
+    plain(by_popularity, f"Recall@{HEADLINE} by plays of the target in training", "plays in training")
     by_position.legend(loc="upper right", frameon=False, fontsize=8.5, labelcolor=INK)
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
+def panel(width: float, height: float) -> Figure:
+    """Return an empty figure of the common look, in inches."""
     return Figure(figsize=(width, height), dpi=_PIXELS_PER_INCH, layout="constrained")
 
 
-def _plain(axes: Axes, title: str, below: str) -> None:
+def plain(axes: Axes, title: str, below: str) -> None:
     """Give axes the common look: a title at the left, faint grid lines, no box."""
     axes.set_title(title, loc="left", fontsize=10.5, color=INK, fontweight="bold")
     axes.set_xlabel(below, fontsize=8.5, color=INK)
