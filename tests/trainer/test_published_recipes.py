@@ -49,7 +49,7 @@ def test_each_learns_what_can_be_foreseen(name: str, tmp_path: Path) -> None:
     """With a smaller network and larger steps than it comes with: there is little to learn from."""
     published = find_recipe(name)
     small = {"hidden_size": 24, "embedding_size": 24 if published.embedding_size else 0, "session_parallel": 20}
-    rates = {"learning_rate": 0.1, "table_learning_rate": 0.1, "dropout": 0.0, "epochs": 5}
+    rates = {"learning_rate": 0.1, "table_learning_rate": 0.1, "dropout": 0.0, "epochs": 5, "refit": False}
     recipe = published.changed(small | rates)
     assert train(ring(), recipe, tmp_path).history[-1].mrr > 0.9
 
