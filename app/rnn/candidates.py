@@ -65,16 +65,17 @@ def choose(
     firsts = (np.arange(B)[:, None] * V + first_rows).ravel()
     places = np.searchsorted(known, firsts)
     places[places == len(known)] = 0
-    fresh = np.repeat(evidence.begun, first_rows.shape[1])
+    # What no session held, new tracks above all, cannot be weighed by what sessions say: it keeps the network's logit.
+    fresh = np.repeat(evidence.begun, first_rows.shape[1]) & (memory.plays[first_rows.ravel()] > 0)
     if len(known):
         fresh &= known[places] != firsts
     keys = np.concatenate((known, firsts[fresh]))
     order = np.argsort(keys, kind="stable")
     requests, rows = np.divmod(keys[order], V)
-    # Where there is no evidence, all of it is nothing: the last entry of each array stands for that.
+    # Where there is no evidence, all of it is nothing: one more entry of each array stands for that.
     entries = np.where(order < len(known), order, len(known))
     found = np.concatenate((log_probabilities, first_log_probabilities.ravel()[fresh]))[order]
-    shares = np.pad(evidence.shares, ((0, 0), (0, 1)))[:, entries]
+    shares = np.concatenate((evidence.shares, np.zeros((len(CHANNELS), 1), np.float32)), 1)[:, entries]
     back = np.append(evidence.back, -1)[entries]
     times = np.append(evidence.times, 0)[entries]
     guess = np.exp(found.astype(np.float64)) + _FIRST_GUESS @ shares + _FIRST_GUESS_OF_COPY * (back >= 0)

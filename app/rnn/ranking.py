@@ -209,6 +209,9 @@ class _Best:
     def add(self, first: int, logits: Tensor) -> None:
         """Take in a block (B, n) of logits that begins with row `first`, higher than that of any block before."""
         block, rows = _best(logits, min(self._most, logits.shape[1]))
+        if not self.logits.shape[1]:
+            self.logits, self.rows = block, rows + first
+            return
         best, best_rows = torch.cat((self.logits, block), 1), torch.cat((self.rows, rows + first), 1)
         # Earlier blocks hold the lower rows and stand first, so position decides ties as the row would.
         kept = _first(best, min(self._most, best.shape[1]))
