@@ -4,7 +4,7 @@ SegueError
 ├── Rejected          InvalidEvent · UnknownTrack · InvalidRequest · UnreadableSource · InvalidDataset
 │                     InvalidSetting
 ├── NotFound          UnknownListener · UnknownCheckpoint · TrackNotFound
-├── Conflict          SessionConflict · LabelConflict · DataFolderInUse
+├── Conflict          SessionConflict · LabelConflict · TrackExists · DataFolderInUse
 ├── TryLater          Overloaded · NoCheckpoint · SessionStoreUnavailable (NewerSessionRecord)
 ├── CheckpointError   CorruptCheckpoint · IncompatibleCheckpoint · WorseThanBaseline
 └── TrainingError     NotANumber · NothingToLearn · NothingToResume
@@ -71,6 +71,10 @@ class SessionConflict(Conflict):
 
 class LabelConflict(Conflict):
     """The labels changed between read and write."""
+
+
+class TrackExists(Conflict):
+    """A track to be added has the id of one the catalogue holds."""
 
 
 class DataFolderInUse(Conflict):

@@ -117,6 +117,33 @@ def promote(
     _print_labels(promoted, label, as_json)
 
 
+@models.command("add-tracks")
+def add_tracks(
+    name: Name,
+    file: Annotated[Path, typer.Argument(help="CSV, TSV, JSON Lines or Parquet: track_id, artist, title, year, …")],
+    promoted: Annotated[bool, typer.Option("--promote", help="Point stable at the new checkpoint.")] = False,
+    store: Store = None,
+    as_json: Json = False,
+) -> None:
+    """Publish a checkpoint again with tracks it has never seen. They begin as tracks of their artist and tags are."""
+    from app.formats.track_file import read_tracks
+    from app.stores import additions, labels
+
+    checkpoints = _open(store)
+    tracks, now = read_tracks(file), checkpoints.labels()
+    added_to = checkpoints.resolve(name)
+    manifest = additions.add_tracks(checkpoints, added_to, tracks)
+    if not as_json:
+        typer.echo(f"{len(tracks)} tracks added to {added_to}: published {manifest.checkpoint_id}.")
+    if promoted:
+        now = labels.promote(checkpoints.root, "stable", manifest.checkpoint_id, expected_version=now.version)
+    if as_json:
+        added = {"checkpoint_id": manifest.checkpoint_id, "added_to": added_to, "labels": now.to_dict()}
+        _print_json({**added, "track_ids": [track.track_id for track in tracks]})
+    elif promoted:
+        _print_labels(now, "stable", as_json)
+
+
 @models.command()
 def rollback(
     label: Label = "stable", expected_version: ExpectedVersion = None, store: Store = None, as_json: Json = False

@@ -3,7 +3,6 @@
 Knows nothing of the command line and of what is learned later.
 """
 
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -20,16 +19,16 @@ from app.dataset.folder import Dataset, Sessions, check_replaceable, write_datas
 from app.dataset.naming import Joining, Naming, name_tracks
 from app.dataset.rejects import RejectedLine, Rejects
 from app.dataset.sources import NamedFile, files_of
-from app.domain.catalogue import Catalogue, Track
+from app.domain.catalogue import Catalogue
 from app.errors import InvalidDataset, UnreadableSource
 from app.formats.columns import Layout
 from app.formats.file_format import format_of, recognised
 from app.formats.listen import Reject
+from app.formats.stated_track import stated_track
 
 REJECTS_FILE = "rejects.tsv"
 _TABULAR = ("csv", "tsv", "parquet", "jsonl")
 _QUANTILES = {"min": 0.0, "p10": 0.1, "median": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
-_LONGEST_DURATION_S = 86400
 
 
 @dataclass(frozen=True)
@@ -201,38 +200,9 @@ def _catalogue(sessions: Sessions, naming: Naming, events: EventTable) -> tuple[
     }
     stated = [{name: values[row] for name, values in facts.items() if row in values} for row in kept]
     tracks = [
-        _track(naming.track_ids[row], naming.shown[row].artist, naming.shown[row].title, fact)
+        stated_track(naming.track_ids[row], naming.shown[row].artist, naming.shown[row].title, fact)
         for row, fact in zip(kept, stated, strict=True)
     ]
     new_row = np.full(len(naming.track_ids), -1, np.int32)
     new_row[kept] = np.arange(len(kept), dtype=np.int32)
     return Catalogue(tracks), Sessions(new_row[sessions.tracks], sessions.offsets, sessions.times)
-
-
-def _track(track_id: str, artist: str, title: str, fact: dict[str, str]) -> Track:
-    title, artist = " ".join(title.split()) or track_id, " ".join(artist.split())
-    if not fact:
-        return Track(track_id, title, artist)
-    year = re.match(r"(\d{4})(?!\d)", fact.get("year", ""))
-    tags = tuple(dict.fromkeys(tag.strip() for tag in re.split(r"[;|,]", fact.get("tags", "")) if tag.strip()))
-    return Track(
-        track_id,
-        title,
-        artist,
-        fact.get("album"),
-        int(year[1]) if year else None,
-        fact.get("genre"),
-        tags,
-        _duration(fact.get("duration", "")),
-    )
-
-
-def _duration(text: str) -> int | None:
-    minutes = re.fullmatch(r"(\d{1,4}):(\d\d)", text)
-    if minutes:
-        return int(minutes[1]) * 60 + int(minutes[2])
-    try:
-        seconds = float(text)
-    except ValueError:
-        return None
-    return round(seconds) if 0 < seconds <= _LONGEST_DURATION_S else None

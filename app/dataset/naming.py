@@ -4,14 +4,12 @@ A track with an id is that id. One without is the track whose artist and title r
 for them, gets an id made from both: the same names give the same id in every import. Knows nothing of sessions.
 """
 
-import base64
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from app.domain.spelling import text_key, without_featuring, without_release
+from app.domain.spelling import derived_id, text_key, without_featuring, without_release
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +50,6 @@ class Naming:
     track_of_spelling: Sequence[int]
     track_ids: Sequence[str]
     shown: Sequence[Spelling]
-
-
-def derived_id(key: str) -> str:
-    """Return 16 characters of base32: the first 80 bits of the SHA-256 of the folded artist and title."""
-    return base64.b32encode(hashlib.sha256(key.encode()).digest()[:10]).decode().lower()
 
 
 def name_tracks(spellings: Iterable[Spelling], joining: Joining) -> Naming:

@@ -1,5 +1,7 @@
 """When two spellings mean the same artist, title or song. Knows nothing of catalogues or files."""
 
+import base64
+import hashlib
 import re
 import unicodedata
 
@@ -31,3 +33,13 @@ def without_featuring(title: str) -> str:
 def song_key(artist: str, title: str) -> str:
     """Return one key for every release of a song; artist and title are kept apart by a unit separator."""
     return f"{text_key(artist)}\x1f{text_key(without_release(without_featuring(title)))}"
+
+
+def name_key(artist: str, title: str) -> str:
+    """Return one key for every spelling of a track's artist and title, which are kept apart by a unit separator."""
+    return f"{text_key(artist)}\x1f{text_key(title)}"
+
+
+def derived_id(key: str) -> str:
+    """Return 16 characters of base32: the first 80 bits of the SHA-256 of the folded artist and title."""
+    return base64.b32encode(hashlib.sha256(key.encode()).digest()[:10]).decode().lower()

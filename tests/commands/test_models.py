@@ -10,7 +10,15 @@ import typer
 from typer.testing import CliRunner
 
 from app.commands import models
-from app.errors import CheckpointError, InvalidRequest, LabelConflict, SegueError, UnknownCheckpoint, WorseThanBaseline
+from app.errors import (
+    CheckpointError,
+    InvalidRequest,
+    LabelConflict,
+    SegueError,
+    TrackExists,
+    UnknownCheckpoint,
+    WorseThanBaseline,
+)
 from app.stores.checkpoints import CheckpointStore
 from tests.rnn.drafts import flip_byte, new_draft
 
@@ -144,3 +152,19 @@ def test_a_refusal_is_one_sentence_and_exit_code_2(store: Path, ids: list[str]) 
     assert result.returncode == 2
     assert "catalogue.parquet" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_add_tracks_publishes_and_promotes_if_asked(store: Path, ids: list[str], tmp_path: Path) -> None:
+    """To a label or an id; nothing moves unless it is said."""
+    run(store, "promote", ids[0])
+    (tmp_path / "new.csv").write_text("track_id,artist,title\nnew1,Artist 4,New Song\n,Artist 4,Newer Song\n")
+    printed = run(store, "add-tracks", "stable", str(tmp_path / "new.csv"))
+    assert printed.startswith(f"2 tracks added to {ids[0]}: published ")
+    assert CheckpointStore(store).labels().stable == ids[0]
+    added = answer(store, "add-tracks", ids[0], str(tmp_path / "new.csv"), "--promote")
+    assert added["labels"]["stable"] == CheckpointStore(store).labels().stable == added["checkpoint_id"]
+    assert added["added_to"] == ids[0]
+    assert added["track_ids"][0] == "new1"
+    assert answer(store, "show", "stable")["data"]["added_tracks"] == {"tracks": 2, "judged": ids[0]}
+    with pytest.raises(TrackExists, match="new1"):
+        run(store, "add-tracks", "stable", str(tmp_path / "new.csv"))

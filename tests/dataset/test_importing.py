@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from app.dataset.cutting import CutRules
 from app.dataset.folder import Dataset, open_dataset
 from app.dataset.importing import REJECTS_FILE, ImportSettings, import_sources
-from app.dataset.naming import Joining, derived_id
+from app.dataset.naming import Joining
 from app.domain.catalogue import Track
+from app.domain.spelling import derived_id
 from app.errors import InvalidDataset, UnreadableSource
 from app.formats.columns import Layout
 from app.formats.playlist_file import PlaylistFormat, write_playlist

@@ -1,6 +1,7 @@
 """Which spellings are one track, its id, and the spelling shown."""
 
-from app.dataset.naming import Joining, Naming, Spelling, derived_id, name_tracks
+from app.dataset.naming import Joining, Naming, Spelling, name_tracks
+from app.domain.spelling import derived_id
 
 
 def naming(*spellings: tuple[str, str, str, int], joining: Joining | None = None) -> Naming:
