@@ -60,7 +60,7 @@ def test_what_is_refused_is_one_sentence_and_exit_code_2(
 
 def test_serving_needs_nothing_that_only_training_needs() -> None:
     """The image that serves is installed without the `train` extra."""
-    only_training = {"duckdb", "scipy", "matplotlib", "defusedxml", "optuna", "app.trainer", "app.dataset"}
+    only_training = {"duckdb", "matplotlib", "defusedxml", "optuna", "app.trainer", "app.dataset"}
     script = f"import sys, app.main, app.commands.processes; print(sorted({only_training!r} & set(sys.modules)))"
     shown = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
