@@ -26,7 +26,7 @@ def render(records: Sequence[Record], times: Sequence[Record]) -> str:
         machine = kept[-1]["machine"]
         parts.append(
             f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
-            f"torch {machine['torch']} on {machine['threads']} threads. Load: runnable processes before and after."
+            f"torch {machine['torch']}, threads: {machine['threads']}. Load: runnable processes before and after."
         )
     return "\n\n".join(parts)
 

@@ -17,6 +17,7 @@ embedding_size = 8
 full_softmax_up_to = 0
 negatives = 50
 epochs = 1
+mixture = true
 """
 
 
@@ -38,9 +39,9 @@ def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def results(tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of results of the benchmark, run over a hundred sessions of the demo."""
+    """The folder of results of the benchmark, run over some sessions of the demo."""
     folder = tmp_path_factory.mktemp("results")
-    small = ["--data", "demo", "--sessions", "100", "--threads", "1", "--race-minutes", "0", "--seed", "5"]
+    small = ["--data", "demo", "--sessions", "240", "--threads", "1", "--race-minutes", "0", "--seed", "5"]
     places = ["--results", str(folder), "--page", str(folder / "none.md")]
     assert main([*small, *places, "--recipes", str(tiny_recipe)]) == 0
     return folder
