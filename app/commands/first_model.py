@@ -6,7 +6,7 @@ from app.errors import WorseThanBaseline
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
 
-DEMO_CHANGES = ["epochs=2", "patience=1", "batch_events=1536"]
+DEMO_CHANGES = ["epochs=2", "patience=1", "batch_events=1536", "mixture_targets=5000"]
 
 
 def train_first_model(settings: Settings, data: Path | None) -> None:

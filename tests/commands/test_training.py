@@ -50,7 +50,8 @@ def test_a_trained_network_is_judged_published_and_served(dataset: Path, tmp_pat
     assert manifest.accepted, manifest.reason
     assert store.labels().stable == manifest.checkpoint_id
     assert manifest.training["recipe"]["hidden_size"] == 16
-    assert set(manifest.baselines) == {"popularity", "markov", "sequential rules", "item-kNN", "V-SKNN"}
+    assert set(manifest.baselines) >= {"popularity", "markov", "sequential rules", "item-kNN", "V-SKNN"}
+    assert ("network alone" in manifest.baselines) == manifest.training["mixing"]["used"]
     assert manifest.metrics["mrr@20"] > manifest.baselines["popularity"]["mrr@20"]
     assert manifest.data["training_sessions"] == 450
     assert "report/report.html" in manifest.files
@@ -64,7 +65,7 @@ def test_a_network_no_better_than_counting_is_published_as_rejected(dataset: Pat
     output = run(
         dataset, "--store", tmp_path / "store", "--run-dir", tmp_path / "run", *QUICK, "--set", "epochs=1",
         "--set", "learning_rate=1e-9", "--set", "table_learning_rate=1e-9",
-        "--set", "cooccurrence_start=false",
+        "--set", "cooccurrence_start=false", "--set", "mixture=false",
     )  # fmt: skip
     store = CheckpointStore(tmp_path / "store")
     (manifest,) = store.list()
