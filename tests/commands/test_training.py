@@ -83,7 +83,8 @@ def test_publishing_without_promoting(dataset: Path, tmp_path: Path) -> None:
 def test_a_killed_training_goes_on_and_nothing_half_done_is_listed(dataset: Path, tmp_path: Path) -> None:
     command = [
         sys.executable, "-m", "app.cli", "train", str(dataset), "--store", str(tmp_path / "store"),
-        "--run-dir", str(tmp_path / "run"), *QUICK, "--set", "epochs=12", "--set", "patience=12", "--set", "mixture=false",
+        "--run-dir", str(tmp_path / "run"), *QUICK,
+        "--set", "epochs=12", "--set", "patience=12", "--set", "mixture=false",
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     waiting_until = time.monotonic() + 100
