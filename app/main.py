@@ -10,6 +10,7 @@ from typing import TypedDict
 from fastapi import FastAPI
 
 from app.rnn.threads import use_threads
+from app.serving.cataloguing import Cataloguing
 from app.serving.engine import Engine
 from app.serving.recommender import Recommender
 from app.serving.reloader import Reloader
@@ -60,6 +61,7 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack) -> Doors:
         reloader=reloader,
         checkpoints=checkpoints,
         session_store=sessions,
+        cataloguing=Cataloguing(checkpoints),
     )
 
 

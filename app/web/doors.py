@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 
 from starlette.requests import Request
 
-from app.domain.catalogue import Catalogue
+from app.domain.catalogue import Catalogue, Track
 from app.domain.events import ListenerEvent
 from app.domain.playlist import Playlist, PlaylistAsk
 from app.domain.recommendation import Ask, EventReceipt, Recommendation
@@ -155,6 +155,33 @@ class Publishing(Protocol):
         """Return what is promoted."""
 
 
+class AddedTracks(Protocol):
+    """What came of adding tracks."""
+
+    @property
+    def checkpoint_id(self) -> str:
+        """The new checkpoint, which holds them."""
+
+    @property
+    def added_to(self) -> str:
+        """The checkpoint they were added to, unchanged."""
+
+    @property
+    def catalogue_size(self) -> int:
+        """How many tracks the new checkpoint ranks."""
+
+    @property
+    def labels(self) -> CheckpointLabels:
+        """What is promoted now."""
+
+
+class Cataloguing(Protocol):
+    """Adds tracks to what is published."""
+
+    async def add(self, tracks: Sequence[Track], *, to: str, promote: bool) -> AddedTracks:
+        """Publish a checkpoint with more tracks, and promote it if asked; raise TrackExists for a known id."""
+
+
 class Pinging(Protocol):
     """The session store, as far as its health goes."""
 
@@ -170,6 +197,7 @@ class Doors:
     reloader: Following
     checkpoints: Publishing
     session_store: Pinging
+    cataloguing: Cataloguing
 
 
 def doors(request: Request) -> Doors:

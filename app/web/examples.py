@@ -159,6 +159,29 @@ MODELS_ANSWER = {
     ],
 }
 
+ADD_TRACKS_REQUESTS: dict[str, Any] = {
+    "one_of_a_known_artist": {
+        "tracks": [
+            {
+                "track_id": "queen-face-it-alone",
+                "title": "Face It Alone",
+                "artist": "Queen",
+                "year": 2022,
+                "genre": "classic rock",
+                "tags": ["piano", "heartbreak"],
+            }
+        ],
+    },
+    "an_id_is_made": {"tracks": [{"title": "Demo Tape", "artist": "Nobody Yet"}], "checkpoint": "stable"},
+}
+ADDED_TRACKS_ANSWER = {
+    "checkpoint_id": "20261122T183012Z-77d0e1",
+    "added_to": _CHECKPOINT,
+    "track_ids": ["queen-face-it-alone"],
+    "catalogue_size": 1970,
+    "labels": {"version": 1, "stable": _CHECKPOINT},
+}
+
 ALIVE_ANSWER = {"status": "alive"}
 READY_ANSWER = {"status": "ready", "checkpoint_id": _CHECKPOINT, "session_store": "up", "refused": None}
 METRICS_ANSWER = 'segue_http_requests_total{method="POST",route="/v1/next",status="200"} 1.0\n'

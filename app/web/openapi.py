@@ -12,12 +12,13 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from app.web.problems import CODES, PROBLEMS
+from app.web.schemas.added_tracks import AddTracksRequest
 from app.web.schemas.events import EventsRequest
 from app.web.schemas.next_tracks import NextRequest
 from app.web.schemas.playlists import PlaylistRequest
 from app.web.schemas.problems import ProblemAnswer
 
-REQUEST_BODIES: tuple[type[BaseModel], ...] = (EventsRequest, NextRequest, PlaylistRequest)
+REQUEST_BODIES: tuple[type[BaseModel], ...] = (EventsRequest, NextRequest, PlaylistRequest, AddTracksRequest)
 _REFERENCE = "#/components/schemas/{model}"
 
 REQUEST_ID = {
@@ -43,10 +44,12 @@ def body_of(model: type[BaseModel], examples: Mapping[str, Any]) -> dict[str, An
     }
 
 
-def answered(model: Any, example: Any, *headers: str, description: str = "Done") -> dict[int | str, dict[str, Any]]:
+def answered(
+    model: Any, example: Any, *headers: str, description: str = "Done", status: int = 200
+) -> dict[int | str, dict[str, Any]]:
     """Describe the good answer of a route: its model, a real example, and the headers it adds."""
     return {
-        200: {
+        status: {
             "model": model,
             "description": description,
             "content": {"application/json": {"example": example}},

@@ -29,12 +29,14 @@ from app.errors import (
     SegueError,
     SessionConflict,
     SessionStoreUnavailable,
+    TrackExists,
     TrackNotFound,
     TryLater,
     UnknownCheckpoint,
     UnknownListener,
     UnknownTrack,
 )
+from app.web.admission import NotAdmitted
 from app.web.body import BodyTooLarge, InvalidFields, NotJson, UnsupportedMediaType
 from app.web.media import NotAcceptable
 from app.web.schemas.problems import ProblemAnswer, field_problems
@@ -89,6 +91,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     UnknownTrack: Problem(
         422, "unknown_track", "A track of the catalogue is needed here", "Find track ids with GET /v1/tracks?q=."
     ),
+    NotAdmitted: Problem(
+        403, "not_admitted", "This call is for the machine itself", "Call it from the machine that Segue runs on."
+    ),
     NotFound: Problem(404, "not_found", "It is not there", "Check the id."),
     NoSuchRoute: Problem(404, "no_such_route", "There is no such call", "GET /openapi.json lists every call."),
     UnknownListener: Problem(
@@ -110,6 +115,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
         409, "session_conflict", "The listener's session changed meanwhile", "Send the same events again."
     ),
     LabelConflict: Problem(409, "label_conflict", "The labels changed meanwhile", "Read them and try again."),
+    TrackExists: Problem(409, "track_exists", "The catalogue holds a track of this id", "Leave it out."),
     BodyTooLarge: Problem(413, "body_too_large", "The body is too large", "Send it in parts of at most 1 MiB."),
     UnsupportedMediaType: Problem(
         415, "unsupported_media_type", "The body is not said to be JSON", "Send content-type: application/json."

@@ -14,6 +14,7 @@ from app.web import examples
 from app.web.api import build_api
 from app.web.openapi import HEADERS, REQUEST_BODIES
 from app.web.problems import CODES
+from app.web.schemas.added_tracks import AddedTracksAnswer
 from app.web.schemas.events import EventsAnswer
 from app.web.schemas.health import AliveAnswer, ReadyAnswer
 from app.web.schemas.listeners import ListenerAnswer
@@ -72,7 +73,9 @@ def test_the_codes_are_listed() -> None:
 REQUESTS = [
     (model, name, example)
     for model, named in zip(
-        REQUEST_BODIES, (examples.EVENTS_REQUESTS, examples.NEXT_REQUESTS, examples.PLAYLIST_REQUESTS), strict=True
+        REQUEST_BODIES,
+        (examples.EVENTS_REQUESTS, examples.NEXT_REQUESTS, examples.PLAYLIST_REQUESTS, examples.ADD_TRACKS_REQUESTS),
+        strict=True,
     )
     for name, example in named.items()
 ]
@@ -94,6 +97,7 @@ def test_every_request_example_is_a_request(model: Any, name: str, example: dict
         (TrackAnswer, examples.TRACK_ANSWER),
         (ListenerAnswer, examples.LISTENER_ANSWER),
         (ModelsAnswer, examples.MODELS_ANSWER),
+        (AddedTracksAnswer, examples.ADDED_TRACKS_ANSWER),
         (AliveAnswer, examples.ALIVE_ANSWER),
         (ReadyAnswer, examples.READY_ANSWER),
         (ProblemExplained, examples.PROBLEM_EXPLAINED),
