@@ -51,7 +51,8 @@ def train(
 
     from app.dataset.folder import open_dataset
     from app.stores.checkpoints import CheckpointStore
-    from app.trainer.publishing import train_and_publish
+    from app.trainer.publishing import train_along, train_and_publish
+    from app.trainer.team import join_team
 
     chosen = chosen_recipe(recipe, changes or [], seed)
     settings = Settings()
@@ -60,22 +61,27 @@ def train(
     checkpoints = CheckpointStore(store or settings.model_store)
     console, errors = Console(highlight=False, markup=False), Console(stderr=True, highlight=False, markup=False)
     _use(threads)
-    with _bar(errors) as bar:
-        shown = Shown(bar)
-        try:
-            published = train_and_publish(
-                opened,
-                chosen,
-                checkpoints,
-                run_dir,
-                test_share=test_share,
-                resume=resume,
-                on_progress=shown.progress,
-                on_stage=shown.stage,
-            )
-        except KeyboardInterrupt:
-            errors.print(f"Interrupted. The same command with --resume goes on from {run_dir}.", soft_wrap=True)
-            raise typer.Exit(130) from None
+    with join_team() as team:
+        if not team.leads:
+            train_along(opened, chosen, run_dir, team, test_share=test_share, resume=resume)
+            return
+        with _bar(errors) as bar:
+            shown = Shown(bar)
+            try:
+                published = train_and_publish(
+                    opened,
+                    chosen,
+                    checkpoints,
+                    run_dir,
+                    test_share=test_share,
+                    resume=resume,
+                    on_progress=shown.progress,
+                    on_stage=shown.stage,
+                    team=team,
+                )
+            except KeyboardInterrupt:
+                errors.print(f"Interrupted. The same command with --resume goes on from {run_dir}.", soft_wrap=True)
+                raise typer.Exit(130) from None
     manifest = published.manifest
     console.print(_table(published.comparison))
     console.print(f"{manifest.checkpoint_id} {manifest.status}: {published.verdict.reason}", soft_wrap=True)

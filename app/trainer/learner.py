@@ -5,6 +5,7 @@ goes on exactly as it would have. Knows nothing of epochs' ends, stopping or fil
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from app.dataset.folder import Sessions
-from app.errors import NotANumber
+from app.errors import InvalidRequest, NotANumber
 from app.rnn.network import PADDING, RecurrentNetwork
 from app.trainer.batches import Batch, Batches
 from app.trainer.cooccurrence import cooccurrence_vectors
@@ -23,16 +24,25 @@ from app.trainer.optimizer import TableAdagrad, course, new_optimizer
 from app.trainer.pairwise_losses import PAIRWISE_LOSSES
 from app.trainer.recipe import Recipe
 from app.trainer.session_parallel import SessionParallel
+from app.trainer.team import ALONE, Team
 
 
 class Learner:
     """A network, its optimisers and the sessions it learns from."""
 
-    def __init__(self, sessions: Sessions, catalogue_size: int, recipe: Recipe) -> None:
+    def __init__(self, sessions: Sessions, catalogue_size: int, recipe: Recipe, team: Team = ALONE) -> None:
+        """Take what to learn from, and with whom: everyone in a team is given the same sessions."""
+        if team.size > 1 and recipe.session_parallel:
+            raise InvalidRequest(
+                f"Expected a recipe that reads whole sessions, which several processes can share, got session_parallel "
+                f"{recipe.session_parallel}. Train with one process, or set it to 0."
+            )
+        self._team = team
         torch.manual_seed(recipe.seed)
         self.network = RecurrentNetwork(recipe.network(catalogue_size))
         if recipe.cooccurrence_start:
             self._start_from(cooccurrence_vectors(sessions, catalogue_size, recipe.embedding_size, recipe.seed))
+        team.start_alike(list(self.network.state_dict().values()))
         self.batches = (
             SessionParallel(sessions, recipe.session_parallel)
             if recipe.session_parallel
@@ -65,12 +75,44 @@ class Learner:
         `progress` is the point of the run, from 0 to 1. Raises NotANumber when loss or gradient are not finite.
         """
         generator = np.random.default_rng([self._recipe.seed, epoch, number])
-        torch.manual_seed(int(generator.integers(1 << 31)))  # for dropout
+        torch.manual_seed(int(generator.integers(1 << 31)) + self._team.rank)  # for dropout
         batch = self.batches.batch(windows)
         asked = batch.targets != PADDING
         candidates = self._candidates.candidates(batch.targets[asked], generator)
         rows, gathered = self._gather(candidates.rows, batch.inputs)
 
+        self._optimizer.zero_grad()
+        loss = self._find_gradient(*self._own_share(batch, candidates), rows, gathered)
+        loss = self._team.add_up(loss, [*self._dense.values(), *gathered.values()])
+        self._move(rows, gathered, epoch, number, loss, progress)
+        return loss, len(candidates.columns)
+
+    def _own_share(self, batch: Batch, candidates: Candidates) -> tuple[Batch, Candidates, float]:
+        """Return what this process reads of a batch, and its share of the batch's targets.
+
+        Rows and negatives stay those of the whole batch, so that the gradients of all processes are of one thing.
+        """
+        if self._team.size == 1:
+            return batch, candidates, 1.0
+        own = slice(self._team.rank, None, self._team.size)  # neighbours are of like length, and so the shares
+        asked = batch.targets != PADDING
+        mine = np.zeros(asked.shape, np.bool_)
+        mine[own] = asked[own]
+        columns = candidates.columns[mine[asked]]
+        share = len(columns) / len(candidates.columns)
+        return Batch(batch.inputs[own], batch.targets[own]), replace(candidates, columns=columns), share
+
+    def _find_gradient(
+        self,
+        batch: Batch,
+        candidates: Candidates,
+        share: float,
+        rows: dict[str, Tensor | None],
+        gathered: dict[str, Tensor],
+    ) -> float:
+        """Leave at the weights `share` times the gradient of the batch's mean loss; return `share` times the loss."""
+        if not len(candidates.columns):
+            return 0.0
         self.network.train()
         outputs, hidden = self._read(
             batch.inputs, rows["input_table"], gathered["input_table"], self._state_before(batch)
@@ -78,11 +120,12 @@ class Learner:
         if batch.begins is not None:
             self._hidden = hidden.detach()
         vectors = self._ranking_rows(candidates.rows, rows, gathered)
-        loss = self._loss(outputs[torch.from_numpy(asked)], vectors, gathered.get("output_bias"), candidates)
-        self._optimizer.zero_grad()
+        asked = torch.from_numpy(batch.targets != PADDING)
+        loss = self._loss(outputs[asked], vectors, gathered.get("output_bias"), candidates)
+        if share != 1.0:
+            loss = loss * share
         loss.backward()  # type: ignore[no-untyped-call]
-        self._move(rows, gathered, epoch, number, loss.item(), progress)
-        return loss.item(), len(candidates.columns)
+        return loss.item()
 
     def _state_before(self, batch: Batch) -> Tensor | None:
         """Return the hidden state (B, S) the batch reads on from, None where every row begins."""

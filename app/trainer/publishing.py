@@ -24,6 +24,7 @@ from app.trainer.recipe import Recipe
 from app.trainer.report import build_report
 from app.trainer.runs import RunFolder
 from app.trainer.targets import play_counts
+from app.trainer.team import ALONE, Team
 from app.trainer.training import train
 
 TEST_SHARE = 0.1
@@ -50,19 +51,16 @@ def train_and_publish(
     resume: bool = False,
     on_progress: OnProgress = lambda _: None,
     on_stage: Callable[[str], None] = lambda _: None,
+    team: Team = ALONE,
 ) -> Publication:
     """Train on all but the newest `test_share` of sessions, judge on these, publish what came of it.
 
     A checkpoint that does not beat popularity and Markov is published as rejected. Nothing is promoted. The run
-    folder is cleared once the checkpoint is published. Raises what `train` and `CheckpointStore.publish` raise.
+    folder is cleared once the checkpoint is published. Of a `team` the leading process calls this, and the others
+    `train_along`. Raises what `train` and `CheckpointStore.publish` raise.
     """
-    older, newest = dataset.sessions.split(test_share)
-    if len(newest.tracks) == len(newest):
-        raise NothingToLearn(
-            f"Expected a session of two tracks and more among the newest {test_share:.0%} to test on, got "
-            f"{len(newest)} sessions. Import more listening or raise --test-share."
-        )
-    trained = train(replace(dataset, sessions=older), recipe, run_dir, resume, on_progress)
+    older, newest = _split(dataset.sessions, test_share)
+    trained = train(replace(dataset, sessions=older), recipe, run_dir, resume, on_progress, team=team)
     mixing = mix_after(trained, older, run_dir, on_stage) if recipe.mixture else None
     mixture = None if mixing is None else mixing.over(older, len(dataset.catalogue))
     model = JudgedNetwork(trained.network, recipe.name, mixture=mixture)
@@ -90,6 +88,24 @@ def train_and_publish(
     manifest = store.publish(draft)
     RunFolder(run_dir).clear()
     return Publication(manifest, comparison, judged)
+
+
+def train_along(
+    dataset: Dataset, recipe: Recipe, run_dir: Path, team: Team, *, test_share: float = TEST_SHARE, resume: bool = False
+) -> None:
+    """Do the part of a process that does not lead in what `train_and_publish` does: learn."""
+    older, _ = _split(dataset.sessions, test_share)
+    train(replace(dataset, sessions=older), recipe, run_dir, resume, team=team)
+
+
+def _split(sessions: Sessions, test_share: float) -> tuple[Sessions, Sessions]:
+    older, newest = sessions.split(test_share)
+    if len(newest.tracks) == len(newest):
+        raise NothingToLearn(
+            f"Expected a session of two tracks and more among the newest {test_share:.0%} to test on, got "
+            f"{len(newest)} sessions. Import more listening or raise --test-share."
+        )
+    return older, newest
 
 
 def _beside_the_network_alone(

@@ -18,6 +18,7 @@ from app.trainer.learner import Learner
 from app.trainer.progress import Meter, OnProgress, TrainingProgress
 from app.trainer.recipe import Recipe
 from app.trainer.runs import RunFolder, RunState
+from app.trainer.team import ALONE, Team
 from app.trainer.temperature import fit_temperature
 from app.trainer.trained import EpochRecord, TrainedNetwork
 from app.trainer.validation import Validation, thinned, validate
@@ -32,14 +33,16 @@ def train(
     resume: bool = False,
     on_progress: OnProgress = lambda _: None,
     save_every_s: float = SAVE_EVERY_S,
+    team: Team = ALONE,
 ) -> TrainedNetwork:
     """Train a network on the data set's sessions, the newest of which judge it.
 
     The same data, recipe and number of threads give the same weights to the last bit, whether or not the run was
-    interrupted. Raises NothingToLearn, NotANumber, and with `resume` NothingToResume.
+    interrupted. The processes of a `team` all call this with the same data and recipe, and all get the network; the
+    leading one judges, and keeps the run folder. Raises NothingToLearn, NotANumber, and with `resume` NothingToResume.
     """
     with torch.random.fork_rng(devices=[]):
-        return _Run(dataset, recipe, RunFolder(run_dir), resume, on_progress, save_every_s).to_the_end()
+        return _Run(dataset, recipe, RunFolder(run_dir), resume, on_progress, save_every_s, team).to_the_end()
 
 
 class _Run:
@@ -53,6 +56,7 @@ class _Run:
         resume: bool,
         on_progress: OnProgress,
         save_every_s: float,
+        team: Team,
     ) -> None:
         self._sessions = dataset.sessions
         self._catalogue_size = len(dataset.catalogue)
@@ -67,7 +71,8 @@ class _Run:
         self._folder = folder
         self._on_progress = on_progress
         self._save_every_s = save_every_s
-        self._state, self._kept = _begin(folder, _identity(dataset, recipe), resume)
+        self._team = team
+        self._state, self._kept = team.from_lead(lambda: _begin(folder, _identity(dataset, recipe), resume))
         self._meter = Meter(self._state.seconds, self._state.events_learned)
         self._saved_at = time.monotonic()
 
@@ -75,16 +80,14 @@ class _Run:
         state = self._state
         if not state.finished:
             self._search()
-            weights = self._folder.load_best(self._best)
             if state.temperature is None:
-                # A refit has learned from the sessions that could tell how sure it may be, so the search does.
-                state.temperature = fit_temperature(self._network(weights), self._newest)
-            if self._recipe.refit:
-                weights = self._refit()
-            self._folder.save_final(weights)
+                state.temperature = self._team.from_lead(self._fit_temperature)
+            refitted = self._refit() if self._recipe.refit else None
             state.finished = True
-            self._folder.save(state, {})
-        network = self._network(self._folder.load_final()).tempered(state.temperature or 1.0)
+            if self._team.leads:
+                self._folder.save_final(refitted or self._folder.load_best(self._best))
+                self._folder.save(state, {})
+        network = self._network(self._team.from_lead(self._folder.load_final)).tempered(state.temperature or 1.0)
         history = tuple(EpochRecord(**entry) for entry in state.history)
         return TrainedNetwork(
             network.eval(), self._recipe, history, self._best + 1, self._meter.seconds, self._meter.events_per_s
@@ -94,6 +97,10 @@ class _Run:
         network = RecurrentNetwork(self._recipe.network(self._catalogue_size))
         network.load_state_dict(weights)
         return network
+
+    def _fit_temperature(self) -> float:
+        # A refit has learned from the sessions that could tell how sure it may be, so the search's network is asked.
+        return fit_temperature(self._network(self._folder.load_best(self._best)), self._newest)
 
     @property
     def _best(self) -> int:
@@ -124,7 +131,7 @@ class _Run:
         return learner.network.state_dict()
 
     def _learner(self, sessions: Sessions) -> Learner:
-        learner = Learner(sessions, self._catalogue_size, self._recipe)
+        learner = Learner(sessions, self._catalogue_size, self._recipe, self._team)
         if self._kept:
             learner.restore(self._kept)
             self._kept = {}
@@ -155,11 +162,12 @@ class _Run:
     def _judge(self, network: RecurrentNetwork, seconds: float) -> None:
         """Validate the epoch and keep its weights if none was better."""
         state = self._state
-        found = validate(network, self._newest)
+        found = self._team.from_lead(lambda: validate(network, self._newest))
         goodness = [entry["recall"] + entry["mrr"] for entry in state.history]
         if not goodness or found.goodness > max(goodness):
             state.best_epoch = state.epoch
-            self._folder.save_best(state.epoch, network.state_dict())
+            if self._team.leads:
+                self._folder.save_best(state.epoch, network.state_dict())
         record = EpochRecord(
             state.epoch + 1,
             state.losses / max(state.events, 1),
@@ -178,7 +186,8 @@ class _Run:
 
     def _save(self, learner: Learner) -> None:
         self._state.seconds, self._state.events_learned = self._meter.seconds, self._meter.events
-        self._folder.save(self._state, learner.tensors())
+        if self._team.leads:
+            self._folder.save(self._state, learner.tensors())
         self._saved_at = time.monotonic()
         self._meter.resume()
 
