@@ -69,7 +69,7 @@ class Service:
         """Start the service and wait until it is ready."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "/tmp/try/svc.py", "serve"],
+                [sys.executable, "-m", "app.cli", "serve"],
                 env=self._environment,
                 stdout=log,
                 stderr=log,
