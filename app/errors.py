@@ -2,10 +2,11 @@
 
 SegueError
 ├── Rejected          InvalidEvent · UnknownTrack · InvalidRequest · UnreadableSource · InvalidDataset
-│                     InvalidSetting
+│                     InvalidSetting · InvalidBlock
 ├── NotFound          UnknownListener · UnknownCheckpoint · TrackNotFound
 ├── Conflict          SessionConflict · LabelConflict · TrackExists · DataFolderInUse
-├── TryLater          Overloaded · NoCheckpoint · SessionStoreUnavailable (NewerSessionRecord)
+├── TryLater          Overloaded · NoCheckpoint · SessionStoreUnavailable (NewerSessionRecord ·
+│                     NewerLogEntry)
 ├── CheckpointError   CorruptCheckpoint · IncompatibleCheckpoint · WorseThanBaseline
 └── TrainingError     NotANumber · NothingToLearn · NothingToResume
 
@@ -27,6 +28,10 @@ class InvalidRequest(Rejected):
 
 class InvalidEvent(Rejected):
     """An event no session can take in."""
+
+
+class InvalidBlock(Rejected):
+    """A block that is over before it begins, or one more than a listener may have."""
 
 
 class UnknownTrack(Rejected):
@@ -103,6 +108,10 @@ class SessionStoreUnavailable(TryLater):
 
 class NewerSessionRecord(SessionStoreUnavailable):
     """A session that a newer Segue wrote; this one leaves it alone and answers without it."""
+
+
+class NewerLogEntry(SessionStoreUnavailable):
+    """An entry of the event log that a newer Segue wrote; it stays in the log until a newer one collects it."""
 
 
 class CheckpointError(SegueError):

@@ -8,10 +8,13 @@ Knows nothing of Redis, of the network, or of what may be suggested next.
 """
 
 import secrets
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from app.domain.blocks import ARTIST_KEY, TRACK_KEY, Block, holding, lifting, setting, within
 from app.domain.events import EventKind, ListenerEvent, Outcome
+from app.errors import InvalidBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,12 @@ class SessionLimits:
 
     `recent_tracks` bounds the remembered events; the network's context never holds more than that many, and when
     it is full it starts again from the newest half, so that a replay of what is stored is always the whole truth.
+    `blocks` bounds the blocked tracks, and as many artists.
     """
 
     recent_tracks: int = 50
     event_ids: int = 64
+    blocks: int = 200
     idle_gap_s: float = 1800.0
     late_after_s: float = 60.0
     future_tolerance_s: float = 300.0
@@ -80,8 +85,8 @@ class ListenerSession:
     context: int = 0
     recent: tuple[HeardTrack, ...] = ()
     event_digests: tuple[bytes, ...] = ()
-    blocked_tracks: tuple[str, ...] = ()
-    blocked_artists: tuple[str, ...] = ()
+    blocked_tracks: tuple[Block, ...] = ()
+    blocked_artists: tuple[Block, ...] = ()
     updated_at: float = 0.0
     incarnation: int = field(default_factory=new_nonce)
 
@@ -131,7 +136,7 @@ class ListenerSession:
             return self, Outcome.DUPLICATE
         latest = now + min(limits.future_tolerance_s, limits.late_after_s)
         at, now = believed(event.at, now, latest), round(now, 3)
-        noted = self._noting(event).believing(now, latest)
+        noted = self._noting(event, now, limits).believing(now, latest)
         if noted.recent and at < noted.newest_at - limits.late_after_s:
             return noted.remembering_late(event, at, limits, now), Outcome.LATE
         session = noted.resumed(at, limits)
@@ -173,13 +178,11 @@ class ListenerSession:
         newest = next((heard for heard in reversed(self.current) if heard.advances), None)
         confirms = event.kind is EventKind.FINISHED and newest is not None and newest.track_id == event.track_id
         advances = event.kind.advances and known and not confirms
-        blocked = (event.track_id,) if event.kind.blocks and event.track_id not in self.blocked_tracks else ()
         return replace(
             self,
             recent=(*self.recent, HeardTrack(event.track_id, at, event.kind, advances)),
             context=self.context + 1,
             unread=self.unread + advances if self.hidden is not None else 0,
-            blocked_tracks=(*self.blocked_tracks, *blocked),
         )
 
     def remembering_late(self, event: ListenerEvent, at: float, limits: SessionLimits, now: float) -> "ListenerSession":
@@ -187,15 +190,8 @@ class ListenerSession:
         position = sum(heard.at <= at for heard in self.recent)
         heard = HeardTrack(event.track_id, at, event.kind, advances=False)
         in_context = position > len(self.recent) - self.context
-        blocked = (event.track_id,) if event.kind.blocks and event.track_id not in self.blocked_tracks else ()
-        session = replace(
-            self,
-            recent=(*self.recent[:position], heard, *self.recent[position:]),
-            context=self.context + in_context,
-            blocked_tracks=(*self.blocked_tracks, *blocked),
-            updated_at=now,
-        )
-        return session.bounded(limits)
+        recent = (*self.recent[:position], heard, *self.recent[position:])
+        return replace(self, recent=recent, context=self.context + in_context, updated_at=now).bounded(limits)
 
     def bounded(self, limits: SessionLimits) -> "ListenerSession":
         """Forget the oldest beyond the limits. A context that is full starts again from its newest half."""
@@ -207,5 +203,46 @@ class ListenerSession:
             self, recent=recent, event_digests=digests, context=limits.recent_tracks // 2, hidden=None, unread=0
         )
 
-    def _noting(self, event: ListenerEvent) -> "ListenerSession":
-        return replace(self, seq=self.seq + 1, event_digests=(*self.event_digests, event.digest))
+    def blocking(
+        self, tracks: Sequence[Block], artists: Sequence[Block], *, now: float, limits: SessionLimits
+    ) -> "ListenerSession":
+        """Return the session with these blocks set as well; raise InvalidBlock for one that is over or one too many."""
+        for block in (*tracks, *artists):
+            if not block.holds(now):
+                raise InvalidBlock(
+                    f"Expected an end of the block of {block.what!r} that lies ahead, got one "
+                    f"{now - block.end:.0f} s ago. Leave `until` away to block for good."
+                )
+        blocked_tracks = setting(holding(self.blocked_tracks, now), tracks, TRACK_KEY)
+        blocked_artists = setting(holding(self.blocked_artists, now), artists, ARTIST_KEY)
+        for what, blocks in (("tracks", blocked_tracks), ("artists", blocked_artists)):
+            if len(blocks) > limits.blocks:
+                raise InvalidBlock(
+                    f"Expected at most {limits.blocks} blocked {what}, got {len(blocks)} with those that stand. "
+                    "Lift some, or give them an end."
+                )
+        return self._with_blocks(blocked_tracks, blocked_artists, now)
+
+    def unblocking(self, tracks: Collection[str], artists: Collection[str], *, now: float) -> "ListenerSession":
+        """Return the session without the blocks of these names."""
+        blocked_tracks = lifting(holding(self.blocked_tracks, now), tracks, TRACK_KEY)
+        blocked_artists = lifting(holding(self.blocked_artists, now), artists, ARTIST_KEY)
+        return self._with_blocks(blocked_tracks, blocked_artists, now)
+
+    def _with_blocks(self, tracks: tuple[Block, ...], artists: tuple[Block, ...], now: float) -> "ListenerSession":
+        if (tracks, artists) == (self.blocked_tracks, self.blocked_artists):
+            return self
+        return replace(self, seq=self.seq + 1, blocked_tracks=tracks, blocked_artists=artists, updated_at=round(now, 3))
+
+    def _noting(self, event: ListenerEvent, now: float, limits: SessionLimits) -> "ListenerSession":
+        """Count the event, remember its id, and take in what blocks say: some are over, a dislike is a new one."""
+        tracks = holding(self.blocked_tracks, now)
+        if event.kind.blocks:
+            tracks = within(setting(tracks, [Block(event.track_id)], TRACK_KEY), limits.blocks)
+        return replace(
+            self,
+            seq=self.seq + 1,
+            event_digests=(*self.event_digests, event.digest),
+            blocked_tracks=tracks,
+            blocked_artists=holding(self.blocked_artists, now),
+        )

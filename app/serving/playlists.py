@@ -62,7 +62,7 @@ class PlaylistWalk:
         hidden, unread = session.reading(self._predictor.checkpoint_id)
         reading = tuple(row for row in map(catalogue.index_of, unread) if row is not None)
         heard = [row for row in map(catalogue.index_of, session.advancing) if row is not None]
-        standing = set(excluded_rows(session, _standing(ask), catalogue))
+        standing = set(excluded_rows(session, _standing(ask), catalogue, time()))
         chosen: list[RankedTrack] = []
         while len(chosen) < ask.length:
             excluded = frozenset(standing | self._too_near(heard, ask.artist_gap))

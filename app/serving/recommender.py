@@ -182,7 +182,7 @@ class Recommender:
     ) -> tuple[ListenerSession, Ranking]:
         """Let the network read what it has not read yet, and rank."""
         hidden, unread = session.reading(predictor.checkpoint_id)
-        excluded = excluded_rows(session, ask, predictor.catalogue) if ask.limit else frozenset()
+        excluded = excluded_rows(session, ask, predictor.catalogue, time()) if ask.limit else frozenset()
         request = StepRequest(
             hidden=hidden,
             tracks=_rows(unread, predictor.catalogue),

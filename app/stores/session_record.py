@@ -2,13 +2,14 @@
 
     offset  bytes  what
     0       1      magic, 0x53 ("S")
-    1       1      schema, 1
+    1       1      schema, 2
     2       8      incarnation   } big-endian; together the position that a commit compares,
     10      8      seq           } so every schema keeps them here
     18      n      body: a msgpack list, see `encode`
     18 + n  4      CRC-32 of everything before it; every schema keeps it last
 
-Times are kept to the millisecond, as the domain makes them.
+Times are kept to the millisecond, as the domain makes them. Schema 1 knew no blocks with an end; it is read as it
+was written, and written anew at the next commit.
 """
 
 import struct
@@ -23,12 +24,13 @@ from typing import Any
 
 import msgpack
 
+from app.domain.blocks import Block
 from app.domain.events import EventKind
 from app.domain.session import HeardTrack, ListenerSession, StampedHidden
 from app.errors import NewerSessionRecord
 
 MAGIC = 0x53
-SCHEMA = 1
+SCHEMA = 2
 POSITION = slice(2, 18)  # where incarnation and seq lie
 
 _HEADER = struct.Struct(">BBQQ")
@@ -67,7 +69,8 @@ def encode(session: ListenerSession) -> bytes:
     """Return the record of a session.
 
     The body lists session id, (checkpoint id, hidden state) or nil, unread, context, track ids, kinds, first time,
-    steps between times, event digests, blocked tracks, blocked artists, time of update.
+    steps between times, event digests, blocked tracks, blocked artists, time of update. A block is the name, or the
+    name and the time of its end.
     """
     hidden = session.hidden
     times = [round(heard.at * 1000) for heard in session.recent]
@@ -81,8 +84,8 @@ def encode(session: ListenerSession) -> bytes:
         times[0] if times else 0,
         _pack_times(times),
         b"".join(session.event_digests),
-        session.blocked_tracks,
-        session.blocked_artists,
+        _pack_blocks(session.blocked_tracks),
+        _pack_blocks(session.blocked_artists),
         round(session.updated_at * 1000),
     )
     record = _HEADER.pack(MAGIC, SCHEMA, session.incarnation, session.seq) + _packed(body)
@@ -129,8 +132,8 @@ def _session(listener_id: str, incarnation: int, seq: int, body: Sequence[Any]) 
         context,
         tuple(map(_heard_track, columns)),
         struct.unpack("8s" * (len(digests) // _DIGEST_SIZE), digests),
-        tuple(tracks),
-        tuple(artists),
+        _unpack_blocks(tracks),
+        _unpack_blocks(artists),
         updated_at / 1000,
         incarnation,
     )
@@ -151,6 +154,14 @@ def _pack_ids(ids: list[str]) -> list[str | int] | bytes:
 def _unpack_ids(ids: list[Any] | bytes) -> list[str]:
     entries: list[Any] = _unpacked(zlib.decompress(ids, wbits=-zlib.MAX_WBITS)) if isinstance(ids, bytes) else ids
     return [entries[entry] if isinstance(entry, int) else entry for entry in entries]
+
+
+def _pack_blocks(blocks: tuple[Block, ...]) -> list[str | tuple[str, int]]:
+    return [block.what if block.until is None else (block.what, round(block.until * 1000)) for block in blocks]
+
+
+def _unpack_blocks(blocks: list[Any]) -> tuple[Block, ...]:
+    return tuple(Block(block) if isinstance(block, str) else Block(block[0], block[1] / 1000) for block in blocks)
 
 
 def _pack_times(times: list[int]) -> bytes:

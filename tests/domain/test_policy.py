@@ -1,5 +1,6 @@
 """What may not come next."""
 
+from app.domain.blocks import Block
 from app.domain.catalogue import Catalogue, Track
 from app.domain.events import EventKind, ListenerEvent
 from app.domain.policy import excluded_rows
@@ -30,8 +31,8 @@ def heard(*events: tuple[EventKind, str], start: float = 1e9, gap_s: float = 60.
     return session
 
 
-def excluded(session: ListenerSession, ask: Ask | None = None) -> set[str]:
-    return {CATALOGUE[row].track_id for row in excluded_rows(session, ask or Ask(limit=10), CATALOGUE)}
+def excluded(session: ListenerSession, ask: Ask | None = None, now: float = 1e9) -> set[str]:
+    return {CATALOGUE[row].track_id for row in excluded_rows(session, ask or Ask(limit=10), CATALOGUE, now)}
 
 
 def test_what_was_heard_does_not_come_again_in_any_release() -> None:
@@ -55,6 +56,17 @@ def test_a_dislike_is_for_good() -> None:
     """It outlives the listening session and every permission to repeat."""
     session = heard((EventKind.DISLIKED, "go"), (EventKind.PLAYED, "teardrop"), gap_s=2 * HOUR_S)
     assert "go" in excluded(session, Ask(limit=10, allow_repeats=True))
+
+
+def test_a_block_holds_until_its_end() -> None:
+    """Every release of a track and every track of an artist; at its end a block excludes nothing any more."""
+    session = ListenerSession("ann").blocking(
+        [Block("heroes", 60.0)], [Block("MOBY", 120.0), Block("Massive Attack")], now=0.0, limits=SessionLimits()
+    )
+    for_good = {"teardrop"}
+    assert excluded(session, now=59.999) == {"heroes", "heroes-2017", "porcelain", "go"} | for_good
+    assert excluded(session, now=60.0) == {"porcelain", "go"} | for_good
+    assert excluded(session, Ask(limit=10, allow_repeats=True), now=120.0) == for_good
 
 
 def test_the_caller_excludes_tracks_and_artists() -> None:

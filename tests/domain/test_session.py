@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.blocks import Block
 from app.domain.events import EventKind, ListenerEvent, Outcome
 from app.domain.session import ListenerSession, SessionLimits, StampedHidden
 
@@ -151,7 +152,7 @@ def test_skip_takes_back_the_played_before_it(kind: str) -> None:
     session = after(session, event(kind, "b", START + 5))
     assert session.hidden is None
     assert session.advancing == ("a",)
-    assert session.blocked_tracks == (("b",) if kind == "disliked" else ())
+    assert session.blocked_tracks == ((Block("b"),) if kind == "disliked" else ())
 
 
 @pytest.mark.parametrize(("silence", "same"), [(1799.999, True), (1800.0, False), (1800.001, False)])
@@ -194,7 +195,7 @@ def test_late_skip_excludes_without_taking_back() -> None:
     late, outcome = session.after(event("disliked", "a", START + 10), known=True, now=START + 300, limits=LIMITS)
     assert outcome is Outcome.LATE
     assert late.advancing == ("a", "b")
-    assert late.blocked_tracks == ("a",)
+    assert late.blocked_tracks == (Block("a"),)
 
 
 def test_fast_device_does_not_make_another_late() -> None:

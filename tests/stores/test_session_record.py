@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.blocks import Block
 from app.domain.events import EventKind
 from app.domain.session import HeardTrack, ListenerSession, StampedHidden
 from app.errors import NewerSessionRecord
@@ -17,6 +18,7 @@ TEXTS = st.text(st.characters(exclude_categories=()), max_size=40)  # lone surro
 TIMES = st.integers(min_value=0, max_value=253_402_300_799_999).map(lambda milliseconds: milliseconds / 1000)
 WORDS = st.integers(min_value=0, max_value=2**63 - 1)
 HEARD = st.builds(HeardTrack, TEXTS, TIMES, st.sampled_from(EventKind), st.booleans())
+BLOCKS = st.builds(Block, TEXTS, st.none() | TIMES)
 SESSIONS = st.builds(
     ListenerSession,
     listener_id=TEXTS,
@@ -27,8 +29,8 @@ SESSIONS = st.builds(
     context=st.integers(min_value=0, max_value=500),
     recent=st.lists(HEARD, max_size=60).map(tuple),
     event_digests=st.lists(st.binary(min_size=8, max_size=8), max_size=80).map(tuple),
-    blocked_tracks=st.lists(TEXTS, max_size=5).map(tuple),
-    blocked_artists=st.lists(TEXTS, max_size=5).map(tuple),
+    blocked_tracks=st.lists(BLOCKS, max_size=5).map(tuple),
+    blocked_artists=st.lists(BLOCKS, max_size=5).map(tuple),
     updated_at=TIMES,
     incarnation=WORDS,
 )
@@ -46,15 +48,24 @@ SMALL = ListenerSession(
         HeardTrack("a", 1_700_000_201.0, EventKind.FINISHED, False),
     ),
     event_digests=(b"12345678", b"abcdefgh"),
-    blocked_tracks=("c",),
+    blocked_tracks=(Block("c"),),
     updated_at=1_700_000_201.5,
     incarnation=0x1122334455667788,
 )
 
-GOLDEN = bytes.fromhex(
+UNTIL = replace(SMALL, blocked_artists=(Block("Moby", 1_800_000_000.5),))
+
+GOLDEN_1 = bytes.fromhex(
     "5301112233445566778800000000000000039cb03030303030303030303030303030666692b732303236313132325431"
     "30313530305a2d336639633161c40400010203010293a161a16200c403100201cf0000018bcfe56800c40900bd6b000d"
     "03000300c4103132333435363738616263646566676891a16390cf0000018bcfe87b1ca99be36b"
+)
+
+GOLDEN_2 = bytes.fromhex(
+    "5302112233445566778800000000000000039cb03030303030303030303030303030666692b732303236313132325431"
+    "30313530305a2d336639633161c40400010203010293a161a16200c403100201cf0000018bcfe56800c40900bd6b000d"
+    "03000300c4103132333435363738616263646566676891a1639192a44d6f6279cf000001a3185c51f4cf0000018bcfe8"
+    "7b1ce4dcbfdd"
 )
 
 
@@ -93,9 +104,15 @@ def test_short_and_deflated_ids_come_back(id_length: int) -> None:
 
 
 def test_record_of_schema_1_stays_readable() -> None:
+    """It knew no blocks with an end; the next commit writes it anew."""
+    assert decode("ann", GOLDEN_1) == SMALL
+    assert encode(SMALL)[1] == SCHEMA
+
+
+def test_record_of_schema_2_stays_readable() -> None:
     """These bytes are in somebody's Redis: a change that breaks this test needs a new schema and a migration."""
-    assert decode("ann", GOLDEN) == SMALL
-    assert encode(SMALL) == GOLDEN
+    assert decode("ann", GOLDEN_2) == UNTIL
+    assert encode(UNTIL) == GOLDEN_2
 
 
 def test_position_is_where_a_commit_compares() -> None:
@@ -135,7 +152,7 @@ def test_body_of_nonsense_under_a_right_checksum_is_damage(body: bytes) -> None:
 
 
 def test_record_of_a_newer_segue_is_told_from_damage() -> None:
-    with pytest.raises(NewerSessionRecord, match="schema 1 or older, got 2"):
+    with pytest.raises(NewerSessionRecord, match="schema 2 or older, got 3"):
         decode("ann", sealed(bytes([MAGIC, SCHEMA + 1]) + bytes(16) + b"whatever comes"))
 
 

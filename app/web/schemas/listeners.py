@@ -5,6 +5,7 @@ The hidden state stays inside: it is a cache of the recent tracks and means noth
 
 from typing_extensions import TypedDict
 
+from app.domain.blocks import Block
 from app.domain.events import EventKind
 from app.domain.session import ListenerSession
 from app.web.schemas.fields import rfc_3339
@@ -20,6 +21,20 @@ class HeardTrackAnswer(TypedDict):
     current: bool
 
 
+class BlockedTrackAnswer(TypedDict):
+    """A track that may not come next; `until` is null where that is for good."""
+
+    track_id: str
+    until: str | None
+
+
+class BlockedArtistAnswer(TypedDict):
+    """An artist who may not come next, however spelled."""
+
+    artist: str
+    until: str | None
+
+
 class ListenerAnswer(TypedDict):
     """A listener's session. In `recent`, oldest first, those `current` belong to the listening session going on."""
 
@@ -28,8 +43,8 @@ class ListenerAnswer(TypedDict):
     session_id: str
     checkpoint_id: str | None
     recent: list[HeardTrackAnswer]
-    blocked_tracks: tuple[str, ...]
-    blocked_artists: tuple[str, ...]
+    blocked_tracks: list[BlockedTrackAnswer]
+    blocked_artists: list[BlockedArtistAnswer]
     updated_at: str
 
 
@@ -51,7 +66,11 @@ def listener_answer(session: ListenerSession) -> ListenerAnswer:
             }
             for position, heard in enumerate(session.recent)
         ],
-        "blocked_tracks": session.blocked_tracks,
-        "blocked_artists": session.blocked_artists,
+        "blocked_tracks": [{"track_id": block.what, "until": _end(block)} for block in session.blocked_tracks],
+        "blocked_artists": [{"artist": block.what, "until": _end(block)} for block in session.blocked_artists],
         "updated_at": rfc_3339(session.updated_at),
     }
+
+
+def _end(block: Block) -> str | None:
+    return None if block.until is None else rfc_3339(block.until)

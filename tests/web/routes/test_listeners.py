@@ -20,7 +20,7 @@ def test_a_listener_sees_what_is_remembered(service: httpx.Client, listener_id: 
         (QUEEN, "played", "2026-01-01T11:00:00.000+00:00", True),
         ("led-zeppelin-black-dog", "disliked", "2026-01-01T11:03:00.000+00:00", False),
     ]
-    assert listener["blocked_tracks"] == ["led-zeppelin-black-dog"]
+    assert listener["blocked_tracks"] == [{"track_id": "led-zeppelin-black-dog", "until": None}]
 
 
 def test_a_forgotten_listener_is_unknown(service: httpx.Client, listener_id: str) -> None:
