@@ -18,6 +18,11 @@ from app.rnn.mixture import Mixture
 from app.rnn.network import PADDING, RecurrentNetwork
 from app.rnn.ranking import Ranker
 
+# A product of one row is summed in another order than one of several, so its last bits differ. In batches of eights a
+# state has the same bits whoever keeps it company and however many tracks were read at once: a listener's state can be
+# compared with its replay to the bit.
+ROWS_AT_ONCE = 8
+
 
 class Predictor:
     """Advances hidden states and ranks what may follow, for one checkpoint."""
@@ -56,7 +61,8 @@ class Predictor:
     def _read(self, playlists: Sequence[tuple[int, ...]], hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Read ragged playlists on top of hidden (B, S); return the last outputs (B, K) and the new hidden.
 
-        Playlists are padded to the longest of about their length, so that one replay does not slow the others.
+        Playlists are padded to the longest of about their length, so that one replay does not slow the others. The
+        batch is filled up to `ROWS_AT_ONCE` with its first playlist, read for nothing.
         """
         alike: dict[int, list[int]] = defaultdict(list)
         for position, tracks in enumerate(playlists):
@@ -68,9 +74,11 @@ class Predictor:
             padded = [
                 [*playlists[position], *[PADDING] * (longest - len(playlists[position]))] for position in positions
             ]
-            rows = torch.tensor(positions)
-            steps, after[rows] = self.network(torch.tensor(padded), hidden[rows])
-            outputs[rows] = steps[:, -1]
+            size = len(positions)
+            spare = -size % ROWS_AT_ONCE
+            rows = torch.tensor(positions + positions[:1] * spare)
+            steps, states = self.network(torch.tensor(padded + padded[:1] * spare), hidden[rows])
+            outputs[rows[:size]], after[rows[:size]] = steps[:size, -1], states[:size]
         return outputs, after
 
     def warm_up(self) -> None:
