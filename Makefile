@@ -10,7 +10,9 @@ CHECK ?=
 TORCH_INDEX ?=
 READY := $(VENV)/.ready
 
-.PHONY: run test lint types format docs bench bench-quality clean demo help
+MINUTES ?= 3
+
+.PHONY: run test test-faults test-kills lint types format docs bench bench-quality clean demo help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -25,8 +27,14 @@ $(READY): pyproject.toml constraints.txt
 run: $(READY) ## train a demo model if none is published, then serve on PORT
 	$(BIN)/segue up --port $(PORT) $(if $(DATA),--data $(DATA))
 
-test: $(READY) ## run every test
+test: $(READY) ## run every test but the long ones
 	$(BIN)/python -m pytest
+
+test-faults: $(READY) ## break everything the service stands on; some minutes
+	$(BIN)/python -m pytest -m faults
+
+test-kills: $(READY) ## kill workers and the session store under load; MINUTES=3
+	$(BIN)/python -m tests.faults.kills --minutes $(MINUTES)
 
 lint: $(READY) ## style and formatting
 	$(BIN)/ruff check .

@@ -35,6 +35,8 @@ _REFUSAL_OF: dict[type[BaseException], str] = {
 
 def refusal(error: BaseException) -> SessionStoreUnavailable | None:
     """Say in our words that the server cannot be reached or cannot serve; None for what is a mistake of our own."""
+    if isinstance(error, exceptions.AuthenticationError) and error.status_code == "NOAUTH":
+        return SessionStoreUnavailable(f"The session store {_REFUSALS['NOAUTH']}.", retry_after_s=5)
     if isinstance(error, exceptions.AuthenticationError):
         return SessionStoreUnavailable(f"The session store {_REFUSALS['WRONGPASS']}: {error}", retry_after_s=5)
     if isinstance(error, exceptions.BusyLoadingError):

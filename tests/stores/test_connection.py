@@ -14,6 +14,7 @@ from app.errors import InvalidSetting, SessionStoreUnavailable
 from app.stores import tethered
 from app.stores.connection import connect, masked
 from app.stores.embedded import find_server
+from app.stores.keys import session_key
 from app.stores.session_store import SessionStore
 from tests.stores.conftest import Server, after, free_port, new_listener, running, until
 
@@ -70,7 +71,7 @@ def test_masked_url_keeps_the_place_only() -> None:
 async def test_password_and_user_of_the_url_are_used(tmp_path: Path) -> None:
     """The least a user must be allowed is what docs/session-store.md says, and a refusal does not show the password."""
     rights = ["~segue:*", "-@all", "+get", "+del", "+eval", "+evalsha", "+getrange", "+set", "+type", "+rename"]
-    rights += ["+expire", "+ping"]
+    rights += ["+expire", "+xadd", "+ping"]
     with running(find_server(), tmp_path) as server:
         [node] = server.nodes
         port = server.url.rpartition(":")[2]
@@ -81,7 +82,7 @@ async def test_password_and_user_of_the_url_are_used(tmp_path: Path) -> None:
         session = await store.load(new_listener())
         await store.commit(after(session, "one"), expected=session)
         await store.ping()
-        node.set(f"segue:1:{{{session.listener_id}}}:session", "junk")
+        node.set(session_key(session.listener_id), "junk")
         assert (await store.load(session.listener_id)).is_new
         assert await store.delete(session.listener_id)
 
@@ -98,7 +99,7 @@ async def test_password_and_user_of_the_url_are_used(tmp_path: Path) -> None:
 
         node.config_set("requirepass", "needed")
         without = SessionStore.connect(f"redis://127.0.0.1:{port}", ttl_s=60, timeout_s=2.0)
-        with pytest.raises(SessionStoreUnavailable, match="password"):
+        with pytest.raises(SessionStoreUnavailable, match="asks for a password"):
             await without.load("ann")
         await without.aclose()
 
