@@ -48,7 +48,10 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack) -> Doors:
     if settings.redis_url is None:
         raise RuntimeError("The session store's URL is not set. Start the service with `segue serve`, which sets it.")
     sessions = SessionStore.connect(
-        settings.redis_url, ttl_s=settings.session_ttl_s, timeout_s=settings.redis_timeout_s
+        settings.redis_url,
+        ttl_s=settings.session_ttl_s,
+        timeout_s=settings.redis_timeout_s,
+        waiting_events=settings.waiting_events,
     )
     opened.push_async_callback(sessions.aclose)
     checkpoints = CheckpointStore(settings.model_store)

@@ -46,6 +46,26 @@ class Settings(BaseSettings):
     session_ttl_s: int = Field(
         30 * 24 * 3600, ge=60, description="How long an idle listener is remembered. More costs memory."
     )
+    collect_events: bool = Field(
+        True,
+        description=(
+            "Whether the service collects its event log into files. `false` where another Segue on the same Redis does."
+        ),
+    )
+    collect_interval_s: float = Field(
+        5.0,
+        gt=0,
+        le=3600,
+        description="How often the event log is collected. Longer lets more events wait in Redis.",
+    )
+    waiting_events: int = Field(
+        1_000_000,
+        ge=6400,
+        description=(
+            "Events that may wait in Redis to be collected, about 200 bytes each; beyond it the oldest are lost to "
+            "training. More outlasts a longer stop of the collector."
+        ),
+    )
     recent_tracks: int = Field(
         50,
         ge=4,
@@ -76,7 +96,11 @@ class Settings(BaseSettings):
     reload_interval_s: float = Field(
         1.0, gt=0, description="How often a worker looks whether another checkpoint was promoted."
     )
-    shutdown_s: int = Field(10, ge=1, description="How long open requests may take to end at shutdown.")
+    shutdown_s: int = Field(
+        10,
+        ge=3,
+        description="Within how long the service ends when told to. Open requests may take all but two seconds of it.",
+    )
     log_format: str = Field("console", pattern="^(console|json)$", description="`console` or `json`.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least severity logged.")
 

@@ -18,6 +18,7 @@ from redis import Redis
 from app.domain.events import EventKind
 from app.domain.session import HeardTrack, ListenerSession, StampedHidden
 from app.stores.embedded import EmbeddedServer
+from app.stores.keys import session_key
 from app.stores.session_record import decode, encode
 from app.stores.session_store import SessionStore
 
@@ -51,7 +52,7 @@ def stored_bytes(client: Redis, sessions: list[ListenerSession]) -> float:
     client.flushall()
     before = int(client.info("memory")["used_memory"])
     for session in sessions:
-        client.set(f"segue:1:{{{session.listener_id}}}:session", encode(session), ex=3600)
+        client.set(session_key(session.listener_id), encode(session), ex=3600)
     return (int(client.info("memory")["used_memory"]) - before) / len(sessions)
 
 
@@ -72,7 +73,7 @@ async def walk_time(store: SessionStore, sessions: list[ListenerSession], batch:
     began, cpu = time.perf_counter(), time.process_time()
     for start in range(0, len(names) - batch + 1, batch):
         loaded = await store.load_many(names[start : start + batch])
-        stored = await store.commit_many([(replace(session, seq=session.seq + 1), session) for session in loaded])
+        stored = await store.commit_many([(replace(session, seq=session.seq + 1), session, ()) for session in loaded])
         assert all(stored)
     done = len(names) // batch * batch
     return (time.perf_counter() - began) / done * 1e6, (time.process_time() - cpu) / done * 1e6

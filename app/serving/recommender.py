@@ -12,6 +12,7 @@ from time import time
 import structlog
 
 from app.domain.catalogue import Catalogue
+from app.domain.event_log import LogEntry
 from app.domain.events import EventKind, ListenerEvent, Outcome
 from app.domain.playlist import Playlist, PlaylistAsk
 from app.domain.policy import excluded_rows
@@ -142,14 +143,14 @@ class Recommender:
         for _ in range(MAX_TRIES):
             with stopwatch.stage("load"):
                 stored = await self._sessions.load(listener_id)
-            heard, receipts = _taking_in(stored, events, predictor.catalogue, self._limits)
+            heard, receipts, entries = _taking_in(stored, events, predictor, self._limits)
             remembered, ranking = await self._step(predictor, heard, ask, stopwatch)
             walked = Walked(remembered, ranking, receipts)
             if remembered == stored or remembered.is_new:
                 return walked  # nothing to keep: no event was taken in and the hidden state had read it all
             try:
                 with stopwatch.stage("commit"):
-                    await self._sessions.commit(remembered, expected=stored)
+                    await self._sessions.commit(remembered, expected=stored, entries=entries)
             except SessionConflict:
                 await asyncio.sleep(random.uniform(0.0, 0.005))
                 continue
@@ -171,7 +172,7 @@ class Recommender:
         """Answer from what the request carries, and promise nothing about its events."""
         log.warning("answering_without_session_store", reason=str(failure))
         session = _session_of(ask.recent, listener_id, predictor.catalogue, self._limits)
-        heard, _ = _taking_in(session, events, predictor.catalogue, self._limits)
+        heard, _, _ = _taking_in(session, events, predictor, self._limits)
         remembered, ranking = await self._step(predictor, heard, ask, stopwatch)
         detail = "The session store did not confirm this event. Send it again with the same event_id."
         receipts = tuple(EventReceipt(event.event_id, listener_id, Outcome.REJECTED, 0, detail) for event in events)
@@ -197,16 +198,19 @@ class Recommender:
 
 
 def _taking_in(
-    session: ListenerSession, events: Sequence[ListenerEvent], catalogue: Catalogue, limits: SessionLimits
-) -> tuple[ListenerSession, tuple[EventReceipt, ...]]:
-    """Return the session after the events and what became of each."""
-    receipts = []
+    session: ListenerSession, events: Sequence[ListenerEvent], predictor: Predictor, limits: SessionLimits
+) -> tuple[ListenerSession, tuple[EventReceipt, ...], tuple[LogEntry, ...]]:
+    """Return the session after the events, what became of each, and what is to be written down of them."""
+    receipts, entries = [], []
     now = time()
     for event in events:
-        known = catalogue.index_of(event.track_id) is not None
+        known = predictor.catalogue.index_of(event.track_id) is not None
         session, outcome = session.after(event, known=known, now=now, limits=limits)
-        receipts.append(EventReceipt(event.event_id, event.listener_id, outcome, session.seq))
-    return session, tuple(receipts)
+        receipt = EventReceipt(event.event_id, event.listener_id, outcome, session.seq)
+        receipts.append(receipt)
+        if (entry := LogEntry.of(session, event, receipt, predictor.checkpoint_id)) is not None:
+            entries.append(entry)
+    return session, tuple(receipts), tuple(entries)
 
 
 def _session_of(

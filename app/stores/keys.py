@@ -1,16 +1,27 @@
 """Every key Segue writes into Redis, and how long each one lives. Nothing else names a key.
 
-A listener's keys share one hash tag, so that a Redis Cluster keeps them on one node:
+    segue:2:{51}:ann:session   the session record           settings.session_ttl_s after the last commit
+    segue:2:{51}:ann:damaged   a record no one could read   DAMAGED_TTL_S, for whoever wants to know why
+    segue:2:{51}:events        the event log of lane 51     for good; its length is bounded
 
-    segue:1:{ann}:session      the session record           settings.session_ttl_s after the last commit
-    segue:1:{ann}:damaged      a record no one could read   DAMAGED_TTL_S, for whoever wants to know why
+A listener belongs to one of 64 lanes, by a checksum of the id. A lane is a hash tag, so that a Redis Cluster keeps
+the sessions of a lane and its event log on one node, and one script can change both. Sixty-four, because each lane is
+one stream to be collected and one slot of a cluster: enough to spread over half a dozen nodes.
 
-`1` is the version of this page: a change of what a key holds raises it, and old keys expire by themselves. The
+`2` is the version of this page: a change of what a key holds raises it, and old keys expire by themselves. The
 record inside has a schema of its own, which is migrated on read (`session_record.py`).
 """
 
-PREFIX = "segue:1:"
+from zlib import crc32
+
+PREFIX = "segue:2:"
+LANES = 64
 DAMAGED_TTL_S = 7 * 24 * 3600
+
+
+def lane_of(listener_id: str) -> int:
+    """Return the lane of a listener: the same for ever, on every machine."""
+    return crc32(listener_id.encode("utf-8", "surrogatepass")) % LANES
 
 
 def session_key(listener_id: str) -> bytes:
@@ -23,8 +34,11 @@ def damaged_key(listener_id: str) -> bytes:
     return _listener_key(listener_id, "damaged")
 
 
+def events_key(lane: int) -> bytes:
+    """Return the key of a lane's event log."""
+    return f"{PREFIX}{{{lane}}}:events".encode()
+
+
 def _listener_key(listener_id: str, what: str) -> bytes:
-    # A cluster hashes what lies between the first brace and the next closing one, unless that is nothing. Braces in
-    # an id are escaped, and an empty id is not left empty, so that it is always the whole id that is hashed.
-    tag = listener_id.replace("%", "%25").replace("{", "%7B").replace("}", "%7D") or "%"
-    return f"{PREFIX}{{{tag}}}:{what}".encode("utf-8", "surrogatepass")
+    # A cluster hashes what lies between the first brace and the next closing one: the lane, whatever the id holds.
+    return f"{PREFIX}{{{lane_of(listener_id)}}}:{listener_id}:{what}".encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""The Lua that Redis runs for us, each script atomic and on the keys of one listener only. Redis 7.0 and Valkey.
+"""The Lua that Redis runs for us, each script atomic and on the keys of one lane only. Redis 7.0 and Valkey.
 
 The scripts compare bytes; they know the place of the position in a record, and nothing else of it.
 """
@@ -22,12 +22,16 @@ class Script:
         return sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
 
-# KEYS: session. ARGV: the position expected, empty for none; the new record; its lifetime in seconds.
-# Returns 1 when the record is stored. A record that is there already, byte for byte, was stored by this very commit:
-# its reply was lost and the client asked again.
+# KEYS: session, the lane's event log. ARGV: the position expected, empty for none; the new record; its lifetime in
+# seconds; how many entries the log may hold, about; the entries. Returns 1 when record and entries are stored. A record
+# that is there already, byte for byte, was stored by this very commit, and so were its entries: the reply was lost and
+# the client asked again. The log first: should it refuse (no room, no stream), nothing has been written.
 COMMIT = Script(f"""
 local held = redis.pcall('GETRANGE', KEYS[1], {POSITION.start}, {POSITION.stop - 1})
 if held == ARGV[1] then
+  for place = 5, #ARGV do
+    redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], '*', 'e', ARGV[place])
+  end
   redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
   return 1
 end
@@ -35,6 +39,13 @@ if held == string.sub(ARGV[2], {POSITION.start + 1}, {POSITION.stop}) and redis.
   return 1
 end
 return 0
+""")
+
+# KEYS: session, damaged, the lane's event log. ARGV: how many entries the log may hold, about; the mark to leave in it.
+# Returns how many of the first two keys there were.
+DELETE = Script("""
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[1], '*', 'e', ARGV[2])
+return redis.call('DEL', KEYS[1], KEYS[2])
 """)
 
 # KEYS: session, damaged. ARGV: the bytes that could not be read, empty for a value of another type; seconds to keep.

@@ -1,8 +1,9 @@
 """Listener sessions in Redis or Valkey: one key per listener, changed only by compare-and-set.
 
-This is the border to the outside. What goes wrong with the server becomes `SessionStoreUnavailable` here and nowhere
-else. A commit names the session it was made from; the server stores it only if that very one, by incarnation and
-seq, is still there. So of two commits made from one session exactly one wins, and what is deleted stays deleted:
+What goes wrong with the server is `SessionStoreUnavailable` (`exchange.py`). A commit names the session it was made
+from; the server stores it only if that very one, by incarnation and seq, is still there, and writes its entries of the
+event log in the same step. So of two commits made from one session exactly one wins, what is deleted stays deleted,
+and the log holds what the session took in, once:
 
 - delete, then a commit made before it: its incarnation is gone, `SessionConflict`;
 - delete between the load and the first commit of a new listener: the commit stands, as if it had come after;
@@ -17,45 +18,46 @@ since, the position would differ and this walk would be taken again.
 Knows nothing of events, networks or what may be suggested.
 """
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Any
 
-from redis import exceptions
-
+from app.domain.event_log import Forgotten, LogEntry, Merged
 from app.domain.session import ListenerSession
-from app.errors import SessionConflict
-from app.stores import scripts
-from app.stores.connection import connect
-from app.stores.keys import DAMAGED_TTL_S, damaged_key, session_key
-from app.stores.refusals import refusal
-from app.stores.scripts import Script
-from app.stores.server import Command, Link
+from app.errors import SessionConflict, SessionStoreUnavailable
+from app.stores import event_record, scripts
+from app.stores.exchange import Exchange, checked, is_of_another_type
+from app.stores.keys import DAMAGED_TTL_S, LANES, damaged_key, events_key, lane_of, session_key
 from app.stores.session_record import DamagedRecord, decode, encode, position
 
 logger = logging.getLogger(__name__)
 
-Commit = tuple[ListenerSession, ListenerSession]  # (new, expected)
+# (new, expected, entries of the event log)
+Commit = tuple[ListenerSession, ListenerSession, Sequence[LogEntry]]
+
+WAITING_EVENTS = 1_000_000
 
 
 class SessionStore:
     """Loads and commits listener sessions; may be shared by every task of one event loop.
 
-    `timeout_s` bounds a whole call, waiting for a connection included. `damaged_records` counts the records that
-    could not be read since the start.
+    `waiting_events` is how many entries of the event log may wait to be collected, all listeners together; the oldest
+    make room. `damaged_records` counts the records that could not be read since the start.
     """
 
-    def __init__(self, link: Link, *, ttl_s: int, timeout_s: float) -> None:
-        self._link = link
+    def __init__(self, exchange: Exchange, *, ttl_s: int, waiting_events: int = WAITING_EVENTS) -> None:
+        self._exchange = exchange
         self._ttl_s = ttl_s
-        self._timeout_s = timeout_s
+        self._lane_length = max(1, waiting_events // LANES)
         self.damaged_records = 0
 
     @classmethod
-    def connect(cls, url: str, *, ttl_s: int, timeout_s: float) -> "SessionStore":
-        """Return the store at a URL (`connection.py` lists the kinds); it connects at its first call."""
-        return cls(connect(url, timeout_s), ttl_s=ttl_s, timeout_s=timeout_s)
+    def connect(cls, url: str, *, ttl_s: int, timeout_s: float, waiting_events: int = WAITING_EVENTS) -> "SessionStore":
+        """Return the store at a URL (`connection.py` lists the kinds); it connects at its first call.
+
+        `timeout_s` bounds a whole call, waiting for a connection included.
+        """
+        return cls(Exchange.connect(url, timeout_s=timeout_s), ttl_s=ttl_s, waiting_events=waiting_events)
 
     async def load(self, listener_id: str) -> ListenerSession:
         """Return a listener's session, a new one with seq 0 when none is stored."""
@@ -66,53 +68,72 @@ class SessionStore:
 
         Raise `NewerSessionRecord` when a newer Segue wrote one of them.
         """
-        replies = await self._send([("GET", session_key(listener_id)) for listener_id in listener_ids])
+        replies = await self._exchange.send([("GET", session_key(listener_id)) for listener_id in listener_ids])
         return [
             ListenerSession(listener_id) if reply is None else await self._read(listener_id, reply)
             for listener_id, reply in zip(listener_ids, replies, strict=True)
         ]
 
-    async def commit(self, session: ListenerSession, *, expected: ListenerSession) -> None:
+    async def commit(
+        self, session: ListenerSession, *, expected: ListenerSession, entries: Sequence[LogEntry] = ()
+    ) -> None:
         """Store a session made from `expected`; raise `SessionConflict` when that is no longer what is stored.
+
+        The entries are appended to the event log in the same step, or not at all.
 
         Every change of what is remembered raises seq; a session of the same seq may differ from `expected` in its
         hidden state only, which is a cache. After `SessionStoreUnavailable` the session may have been stored all
         the same. To send the event again is safe: its id is remembered.
         """
-        if not (await self.commit_many([(session, expected)]))[0]:
+        if not (await self.commit_many([(session, expected, entries)]))[0]:
             raise SessionConflict(
                 f"Expected the session of {session.listener_id!r} at seq {expected.seq}, but it has changed or gone. "
                 "Load it and apply the event again."
             )
 
     async def commit_many(self, commits: Sequence[Commit]) -> list[bool]:
-        """Store many sessions, given as (new, expected), in one round trip; tell which of them were stored."""
-        commands = [
-            (1, session_key(new.listener_id), position(expected), encode(new), self._ttl_s) for new, expected in commits
-        ]
-        replies = await self._run(scripts.COMMIT, commands)
-        return [reply == 1 for reply in replies]
+        """Store many sessions with their entries in one round trip; tell which of them were stored."""
+        replies = await self._exchange.run(
+            scripts.COMMIT,
+            [
+                (
+                    *(2, session_key(new.listener_id), events_key(lane_of(new.listener_id))),
+                    *(position(expected), encode(new), self._ttl_s, self._lane_length),
+                    *map(event_record.encode, entries),
+                )
+                for new, expected, entries in commits
+            ],
+        )
+        return [_logged(new.listener_id, reply) == 1 for (new, _, _), reply in zip(commits, replies, strict=True)]
 
-    async def delete(self, listener_id: str) -> bool:
-        """Forget a listener; tell whether anything was stored. Commits made from what was stored will be refused."""
-        [deleted] = await self._send([("DEL", session_key(listener_id), damaged_key(listener_id))])
-        return bool(_checked(deleted) > 0)
+    async def delete(self, listener_id: str, *, merged_into: str | None = None) -> bool:
+        """Forget a listener; tell whether anything was stored. Commits made from what was stored will be refused.
+
+        A mark in the event log says so in the same step, also where nothing is stored any more: the log may know the
+        listener for longer. With `merged_into` the mark says that this listener's entries are the other's from now on.
+        """
+        mark = Forgotten.listener(listener_id) if merged_into is None else Merged(listener_id, merged_into)
+        keys = (session_key(listener_id), damaged_key(listener_id), events_key(lane_of(listener_id)))
+        [deleted] = await self._exchange.run(
+            scripts.DELETE, [(len(keys), *keys, self._lane_length, event_record.encode(mark))]
+        )
+        return bool(_logged(listener_id, deleted) > 0)
 
     async def ping(self) -> None:
         """Raise `SessionStoreUnavailable` unless the store answers; of a cluster, some node."""
-        _checked((await self._send([("PING",)]))[0])
+        checked((await self._exchange.send([("PING",)]))[0])
 
     async def aclose(self) -> None:
         """Close every connection. The store opens them again if it is used again."""
-        await self._link.aclose()
+        await self._exchange.aclose()
 
     async def _read(self, listener_id: str, reply: Any) -> ListenerSession:
         """Return the session in a reply to GET, a new one where it cannot be read: a listener is served anyway."""
-        wrong_type = isinstance(reply, exceptions.ResponseError) and str(reply).startswith("WRONGTYPE")
+        wrong_type = is_of_another_type(reply)
         try:
             if wrong_type:
                 raise DamagedRecord("the key holds a value of another type")
-            return decode(listener_id, _checked(reply))
+            return decode(listener_id, checked(reply))
         except DamagedRecord as damage:
             self.damaged_records += 1
             logger.error(
@@ -124,43 +145,17 @@ class SessionStore:
             )
         held = b"" if wrong_type else reply
         aside = (2, session_key(listener_id), damaged_key(listener_id), held, DAMAGED_TTL_S)
-        _checked((await self._run(scripts.SET_ASIDE, [aside]))[0])
+        checked((await self._exchange.run(scripts.SET_ASIDE, [aside]))[0])
         return ListenerSession(listener_id)
 
-    async def _run(self, script: Script, commands: Sequence[Command]) -> list[Any]:
-        """Run a script once for each tuple of key count, keys and arguments.
 
-        A server that does not know it (restarted, SCRIPT FLUSH, a new node) is sent the source: EVAL, unlike
-        SCRIPT LOAD, goes to the node that has the key, in the same pipeline.
-        """
-        replies = await self._send([("EVALSHA", script.sha, *command) for command in commands])
-        unknown = [place for place, reply in enumerate(replies) if isinstance(reply, exceptions.NoScriptError)]
-        if unknown:
-            again = await self._send([("EVAL", script.source, *commands[place]) for place in unknown])
-            for place, reply in zip(unknown, again, strict=True):
-                replies[place] = reply
-        return [_checked(reply) for reply in replies]
-
-    async def _send(self, commands: Sequence[Command]) -> list[Any]:
-        """Return the replies to commands, an exception where one was refused for what it asks; the border."""
-        if not commands:
-            return []
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                replies = await self._link.send(commands)
-        except (OSError, exceptions.RedisError) as error:
-            unavailable = refusal(error)
-            if unavailable is None:
-                raise
-            raise unavailable from error
-        for reply in replies:
-            if isinstance(reply, Exception) and (unavailable := refusal(reply)):
-                raise unavailable from reply
-        return replies
-
-
-def _checked(reply: Any) -> Any:
-    """Return a reply; raise it if it is an error nobody expected: a mistake of ours, not of the server."""
-    if isinstance(reply, Exception):
-        raise reply
-    return reply
+def _logged(listener_id: str, reply: Any) -> Any:
+    """Return the reply of a script that writes into the event log of a listener's lane."""
+    if is_of_another_type(reply):
+        log = events_key(lane_of(listener_id)).decode()
+        raise SessionStoreUnavailable(
+            f"Expected the event log at the key {log!r}, but somebody put a value of another type there. Rename or "
+            "delete that key; until then nothing of this lane's listeners is taken in.",
+            retry_after_s=5,
+        ) from reply
+    return checked(reply)

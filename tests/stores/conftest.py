@@ -51,6 +51,16 @@ def after(session: ListenerSession, event_id: str, *, at: float = START) -> List
     return session.after(event, known=True, now=at, limits=LIMITS)[0]
 
 
+async def committed(store: SessionStore, listener_id: str, events: int = 1) -> ListenerSession:
+    """Store a listener after some events and return the session."""
+    session = await store.load(listener_id)
+    for number in range(events):
+        later = after(session, f"event {session.seq}", at=START + number)
+        await store.commit(later, expected=session)
+        session = later
+    return session
+
+
 def new_listener() -> str:
     """Return an id no other test uses; the servers are shared."""
     return f"listener {uuid.uuid4()}"

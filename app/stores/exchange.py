@@ -1,0 +1,76 @@
+"""One exchange with the server: commands out, replies back, within a time. The border to the outside.
+
+What goes wrong with the server becomes `SessionStoreUnavailable` here and nowhere else. Knows nothing of what the
+commands are about.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from redis import exceptions
+
+from app.stores.connection import connect
+from app.stores.refusals import refusal
+from app.stores.scripts import Script
+from app.stores.server import Command, Link
+
+
+class Exchange:
+    """Sends commands and scripts; `timeout_s` bounds a whole call, waiting for a connection included."""
+
+    def __init__(self, link: Link, *, timeout_s: float) -> None:
+        self._link = link
+        self._timeout_s = timeout_s
+
+    @classmethod
+    def connect(cls, url: str, *, timeout_s: float) -> "Exchange":
+        """Return the exchange with the server at a URL (`connection.py` lists the kinds), not connected yet."""
+        return cls(connect(url, timeout_s), timeout_s=timeout_s)
+
+    async def send(self, commands: Sequence[Command]) -> list[Any]:
+        """Return the replies to commands, an exception where one was refused for what it asks."""
+        if not commands:
+            return []
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                replies = await self._link.send(commands)
+        except (OSError, exceptions.RedisError) as error:
+            unavailable = refusal(error)
+            if unavailable is None:
+                raise
+            raise unavailable from error
+        for reply in replies:
+            if isinstance(reply, Exception) and (unavailable := refusal(reply)):
+                raise unavailable from reply
+        return replies
+
+    async def run(self, script: Script, commands: Sequence[Command]) -> list[Any]:
+        """Run a script once for each tuple of key count, keys and arguments; return the replies as `send` does.
+
+        A server that does not know it (restarted, SCRIPT FLUSH, a new node) is sent the source: EVAL, unlike
+        SCRIPT LOAD, goes to the node that has the key, in the same pipeline.
+        """
+        replies = await self.send([("EVALSHA", script.sha, *command) for command in commands])
+        unknown = [place for place, reply in enumerate(replies) if isinstance(reply, exceptions.NoScriptError)]
+        if unknown:
+            again = await self.send([("EVAL", script.source, *commands[place]) for place in unknown])
+            for place, reply in zip(unknown, again, strict=True):
+                replies[place] = reply
+        return replies
+
+    async def aclose(self) -> None:
+        """Close every connection; a later command opens them again."""
+        await self._link.aclose()
+
+
+def checked(reply: Any) -> Any:
+    """Return a reply; raise it if it is an error nobody expected: a mistake of ours, not of the server."""
+    if isinstance(reply, Exception):
+        raise reply
+    return reply
+
+
+def is_of_another_type(reply: Any) -> bool:
+    """Tell whether a command was refused because the key holds a value of another type than Segue put there."""
+    return isinstance(reply, exceptions.ResponseError) and str(reply).startswith("WRONGTYPE")
