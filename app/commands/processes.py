@@ -5,6 +5,9 @@ This parent imports neither torch nor FastAPI: it only watches over those who do
 
 import os
 import shutil
+import signal
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -13,6 +16,7 @@ import uvicorn
 from app.settings import Settings
 from app.stores.embedded import EmbeddedServer
 from app.telemetry import configure_logging
+from app.web.server import serve
 
 log = structlog.get_logger(__name__)
 
@@ -20,7 +24,9 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def run_service(settings: Settings) -> None:
-    """Serve until told to end; a session store of our own lives and ends with the service."""
+    """Serve until told to end; a session store of our own begins before the workers and ends after them."""
+    # Where no server catches it: leave through the blocks below, which end what was started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     configure_logging(settings.log_format, settings.log_level)
     if settings.host not in LOOPBACK:
         log.warning("open_to_the_network", host=settings.host, advice="there are no API keys: put a proxy in front")
@@ -37,18 +43,22 @@ def _run_workers(settings: Settings) -> None:
     if settings.workers > 1:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_fresh(settings.data_dir / "metrics"))
     log.info("listening", url=f"http://{settings.host}:{settings.port}", workers=settings.workers)
-    uvicorn.run(
-        "app.main:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        ws="websockets-sansio",
-        timeout_graceful_shutdown=settings.shutdown_s,
-        server_header=False,
-        access_log=False,
-        log_level="warning",
-    )
+    with suppress(KeyboardInterrupt):
+        serve(
+            uvicorn.Config(
+                "app.main:create_app",
+                factory=True,
+                host=settings.host,
+                port=settings.port,
+                workers=settings.workers,
+                http="app.web.draining:Connection",
+                ws="websockets-sansio",
+                timeout_graceful_shutdown=settings.shutdown_s,
+                server_header=False,
+                access_log=False,
+                log_level="warning",
+            )
+        )
 
 
 def _fresh(folder: Path) -> Path:

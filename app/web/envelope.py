@@ -3,6 +3,7 @@
 Pure ASGI, one layer for all of it: each further layer costs every request. Knows nothing of routes or bodies.
 """
 
+import asyncio
 import re
 from secrets import token_hex
 from time import perf_counter
@@ -11,6 +12,7 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.web.draining import Draining, is_draining
 from app.web.metrics import RequestMetrics
 from app.web.problems import problem_response
 
@@ -60,6 +62,12 @@ class Envelope:
             await self._app(scope, receive, send_enveloped)
         except ClientDisconnect:
             status = status or CALLER_LEFT
+        except asyncio.CancelledError:
+            if status or not is_draining(scope):
+                raise
+            # The server ends and waits no longer for the rest of the request or for an answer.
+            late = Draining("Expected the whole request and its answer before the server ends. Send it again.")
+            await problem_response(late, scope)(scope, receive, send_enveloped)
         except Exception as error:
             log.exception("request_failed", method=scope["method"], path=scope["path"])
             if status:

@@ -38,6 +38,7 @@ from app.errors import (
 )
 from app.web.admission import NotAdmitted
 from app.web.body import BodyTooLarge, InvalidFields, NotJson, UnsupportedMediaType
+from app.web.draining import Draining
 from app.web.media import NotAcceptable
 from app.web.schemas.problems import ProblemAnswer, field_problems
 
@@ -125,6 +126,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     ),
     TryLater: Problem(503, "try_later", "Not now", "Send the same request again after Retry-After seconds."),
     Overloaded: Problem(503, "overloaded", "Too many requests are waiting", "Send it again after Retry-After seconds."),
+    Draining: Problem(503, "draining", "This server is about to end", "Send it again; another one answers."),
     NoCheckpoint: Problem(
         503, "no_checkpoint", "No model has been promoted yet", "An operator has to train or promote one."
     ),

@@ -1,7 +1,6 @@
 """A real service in its own processes, started and ended by the tests."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -65,6 +64,15 @@ class Service:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def descendants(self) -> list[int]:
+        """The processes that the service started, and those started by them."""
+        found = [self.pid]
+        for pid in found:
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                found.extend(map(int, (thread / "children").read_text().split()))
+        return found[1:]
+
     def start(self) -> None:
         """Start the service and wait until it is ready."""
         with self._log.open("ab") as log:
@@ -86,12 +94,20 @@ class Service:
             time.sleep(0.05)
         raise AssertionError(f"the service was not ready in {START_TIMEOUT_S} s:\n{self.log}")
 
-    def stop(self) -> int:
-        """Ask the service to end, as an operator does; return its exit code."""
+    def terminate(self) -> None:
+        """Ask the service to end, as an operator does."""
         assert self._process is not None
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+        self._process.terminate()
+
+    def wait(self) -> int:
+        """Wait for the service to end and return its exit code."""
+        assert self._process is not None
         return self._process.wait(30)
+
+    def stop(self) -> int:
+        """Ask the service to end, unless it has, and return its exit code."""
+        self.terminate()
+        return self.wait()
 
     def kill(self) -> None:
         """End the service the way a power cut does."""

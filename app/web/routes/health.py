@@ -11,6 +11,7 @@ from starlette.responses import Response
 from app.errors import NoCheckpoint, SessionStoreUnavailable
 from app.web import examples
 from app.web.doors import Pinging, doors
+from app.web.draining import Draining, is_draining
 from app.web.openapi import answered
 from app.web.problems import told
 from app.web.schemas.health import AliveAnswer, ReadyAnswer
@@ -39,19 +40,23 @@ async def show_alive() -> Response:
     tags=["operation"],
     summary="Can this worker answer listeners?",
     response_model=None,
-    responses={**answered(ReadyAnswer, examples.READY_ANSWER), **told(NoCheckpoint)},
+    responses={**answered(ReadyAnswer, examples.READY_ANSWER), **told(NoCheckpoint, Draining)},
 )
 async def show_ready(request: Request) -> Response:
-    """Answer 200 once a checkpoint is loaded and warmed, 503 before.
+    """Answer 200 once a checkpoint is loaded and warmed, 503 before and while the service ends.
 
     The session store's state is told, but does not take the worker out of service: every worker would leave at
     once, while each can still answer from what requests carry.
     """
     behind = doors(request)
+    store_state = await _store_state(behind.session_store)
+    # Only now: it may have been told to end while the store was asked.
+    if is_draining(request.scope):
+        raise Draining("Expected a server that stays, got one that was told to end. Open requests get their answers.")
     answer: ReadyAnswer = {
         "status": "ready",
         "checkpoint_id": behind.reloader.current.predictor.checkpoint_id,
-        "session_store": await _store_state(behind.session_store),
+        "session_store": store_state,
         "refused": refused_answer(behind.reloader),
     }
     return Response(_READY.dump_json(answer), media_type="application/json")

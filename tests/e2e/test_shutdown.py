@@ -1,0 +1,119 @@
+"""Told to end under load, the service answers everything that was sent and resets nobody."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from app.stores.checkpoints import CheckpointStore
+from tests.e2e.callers import Caller, Gone, played, post
+from tests.e2e.service import Service
+from tests.stores.conftest import lives
+
+SHUTDOWN_S = 8
+# Twenty steps, each of which waits a tenth of a second for company: still under way when the service is told to end.
+SLOWLY = {"batch_wait_us": "100000", "shutdown_s": str(SHUTDOWN_S)}
+PLAYLIST = post("/v1/playlists", {"seeds": ["t1"], "n": 20})
+READY = b"GET /readyz HTTP/1.1\r\nHost: segue\r\n\r\n"
+
+
+@pytest.fixture(params=[1, 2], ids=["one process", "two workers"])
+def slow(request: pytest.FixtureRequest, checkpoints: CheckpointStore, tmp_path: Path) -> Iterator[Service]:
+    """A service whose answers take a while."""
+    with Service(checkpoints.root, tmp_path / "data", workers=request.param, **SLOWLY) as running:
+        yield running
+
+
+def keep_asking(service: Service, number: int, seen: Counter[str]) -> None:
+    """Ask over one connection until told that it closes, over a new one then, until nobody listens any more."""
+    turn = 0
+    while True:
+        try:
+            caller = Caller(service.port)
+        except ConnectionRefusedError:
+            return
+        with caller:
+            last = False
+            while not last:
+                turn += 1
+                try:
+                    status, last = caller.ask(played(f"busy {number}", f"t{turn % 50}"))
+                except (Gone, ConnectionError) as failure:
+                    seen[f"unanswered: {failure!r}"] += 1
+                    return
+                seen[f"status {status}"] += 1
+            seen["told"] += 1
+
+
+def drains(caller: Caller) -> None:
+    """Ask /readyz until it says that the service ends, which is also the connection's last answer."""
+    while (answer := caller.ask(READY)) != (503, True):
+        assert answer == (200, False)
+        threading.Event().wait(0.01)
+    caller.wait_for_the_end()
+
+
+def test_a_hundred_open_connections_are_answered_and_closed(slow: Service) -> None:
+    """Busy, waiting for a slow answer, in the middle of a request, pipelining or idle: no reset, nothing unanswered."""
+    seen: Counter[str] = Counter()
+    request = played("halfway", "t1")
+    with ExitStack() as opened, ThreadPoolExecutor(40) as threads:
+
+        def callers(count: int) -> list[Caller]:
+            return [opened.enter_context(Caller(slow.port)) for _ in range(count)]
+
+        asking = [threads.submit(keep_asking, slow, number, seen) for number in range(30)]
+        waiting, in_body, in_head, pipelining, returning, idle, silent = (callers(10) for _ in range(7))
+        for caller in idle:
+            assert caller.ask(READY) == (200, False)
+        for caller in in_body:
+            caller.send(request[:-10])
+        for caller in in_head:
+            caller.send(request[:30])
+        for caller in waiting:
+            caller.send(PLAYLIST)
+        for caller in pipelining:
+            caller.send(PLAYLIST + request + request)
+        threading.Event().wait(0.2)
+        processes = slow.descendants
+        slow.terminate()
+        began = time.monotonic()
+        list(threads.map(drains, returning))
+        for caller in in_body:
+            caller.send(request[-10:])
+            assert caller.answer() == (200, True)
+        for caller in in_head:
+            caller.send(request[30:] + request)
+            assert [caller.answer(), caller.answer()] == [(200, False), (200, True)]
+        for caller in waiting:
+            assert caller.answer() == (200, True)
+        for caller in pipelining:
+            assert [caller.answer() for _ in range(3)] == [(200, False), (200, False), (200, True)]
+        for caller in (*in_body, *in_head, *waiting, *pipelining, *idle, *silent):
+            caller.wait_for_the_end()
+        assert slow.wait() == 0
+        assert time.monotonic() - began < SHUTDOWN_S
+        for one in asking:
+            one.result()
+    assert set(seen) == {"status 200", "told"}
+    assert seen["told"] >= 30
+    assert processes
+    assert not any(lives(pid) for pid in processes)
+
+
+def test_a_request_that_never_ends_is_refused_at_the_deadline(checkpoints: CheckpointStore, tmp_path: Path) -> None:
+    """Its caller is told to come back; the session store has written everything when the service is gone."""
+    data = tmp_path / "data"
+    with Service(checkpoints.root, data, workers=1, shutdown_s="3") as service, Caller(service.port) as caller:
+        caller.send(played("ann", "t1")[:-1])
+        threading.Event().wait(0.2)
+        service.terminate()
+        assert caller.answer() == (503, True)
+        caller.wait_for_the_end()
+        assert service.wait() == 0
+    assert "bye bye" in (data / "valkey" / "valkey.log").read_text(encoding="utf-8")
