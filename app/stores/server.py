@@ -37,17 +37,11 @@ class Server:
     async def send(self, commands: Sequence[Command]) -> list[Any]:
         """Return the replies of one round trip; raise what went wrong with the connection."""
         async with self._turns:
-            if len(commands) == 1:
-                return [await self._single(commands[0])]
-            pipeline: Any = self._client.pipeline(transaction=False)
-            for command in commands:
-                pipeline.execute_command(*command)
-            replies: list[Any] = await pipeline.execute(raise_on_error=False)
-            for place, reply in enumerate(replies):
-                # The name or the Sentinels may point to another master by now: a single command connects anew.
-                if isinstance(reply, exceptions.ReadOnlyError):
-                    replies[place] = await self._single(commands[place])
-            return replies
+            try:
+                return await self._replies(commands)
+            except (asyncio.CancelledError, exceptions.TimeoutError):
+                await self._distrust()
+                raise
 
     async def aclose(self) -> None:
         """Close every connection, those to the Sentinels included."""
@@ -57,6 +51,29 @@ class Server:
             await pool.disconnect()
             for sentinel in pool.sentinel_manager.sentinels:
                 await sentinel.aclose()
+
+    async def _replies(self, commands: Sequence[Command]) -> list[Any]:
+        if len(commands) == 1:
+            return [await self._single(commands[0])]
+        pipeline: Any = self._client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        replies: list[Any] = await pipeline.execute(raise_on_error=False)
+        for place, reply in enumerate(replies):
+            # The name or the Sentinels may point to another master by now: a single command connects anew.
+            if isinstance(reply, exceptions.ReadOnlyError):
+                replies[place] = await self._single(commands[place])
+        return replies
+
+    async def _distrust(self) -> None:
+        """Close the idle connections after one was waited for in vain: most likely they lead nowhere, too.
+
+        A firewall that forgot them tells nobody. Each would otherwise cost one more caller the whole wait, the last
+        of them days later.
+        """
+        # Without waiting, and so before any other caller can take one of them: the pool's own `disconnect` yields.
+        for connection in tuple(self._client.connection_pool._available_connections):
+            await connection.disconnect(nowait=True)
 
     async def _single(self, command: Command) -> Any:
         client: Any = self._client

@@ -40,3 +40,13 @@ async def test_nothing_is_kept_after_the_last_turn() -> None:
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
     assert len(turns) == 0
+
+
+async def test_who_waited_too_long_goes_on_without_a_turn() -> None:
+    """A turn that hangs holds nobody up for longer than the patience, and takes nothing from those who left it."""
+    turns = Turns(patience_s=0.01)
+    async with turns.of("ann"):
+        async with asyncio.timeout(1), turns.of("ann"), turns.of("ann"):
+            assert len(turns) == 1
+        assert len(turns) == 1
+    assert len(turns) == 0

@@ -1,0 +1,120 @@
+"""A road to the session store that is slow, goes silent, or is cut: what callers see, and that it passes."""
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.domain.session import ListenerSession
+from app.errors import SessionStoreUnavailable
+from app.stores.session_store import SessionStore
+from tests.faults.conftest import RECOVERY_S, Stage
+from tests.faults.proxy import Proxy
+from tests.stores.conftest import Server, after, new_listener
+
+pytestmark = [pytest.mark.faults, pytest.mark.anyio]
+
+
+@pytest.mark.parametrize("latency_s", [0.05, 0.5])
+def test_slow_road_costs_time_and_nothing_else(stage: Stage, latency_s: float) -> None:
+    """Every call waits for one round trip to read and one to write, and is answered in full."""
+    listener, other = new_listener(), new_listener()
+    stage.proxy.latency_s = latency_s
+    with ThreadPoolExecutor(2) as threads:
+        telling = threads.submit(stage.told, other, "one", "t1")
+        answer = stage.ask(listener, event={"type": "played", "track_id": "t1", "event_id": "one"})
+        assert telling.result()["outcome"] == "applied"
+    assert answer.status_code == 200
+    assert answer.json()["degraded"] == []
+    assert answer.json()["seq"] == 1
+
+
+def test_half_open_connections_cost_one_wait(stage: Stage) -> None:
+    """A firewall forgot the connections that were open. Once one was waited for in vain, the others are given up."""
+    listeners = [new_listener() for _ in range(8)]
+    stage.proxy.latency_s = 0.05  # so that the eight need a connection each
+    with ThreadPoolExecutor(8) as threads:
+        assert all(answer.json()["degraded"] == [] for answer in threads.map(stage.ask, listeners))
+        stage.proxy.heal()
+        assert stage.proxy.leave_half_open() >= 8
+        began = time.monotonic()
+        while stage.ask(listeners[0]).json()["degraded"]:
+            assert time.monotonic() < began + RECOVERY_S, "the service did not recover"
+        assert all(answer.json()["degraded"] == [] for answer in threads.map(stage.ask, listeners))
+
+
+def test_connections_that_were_closed_are_noticed_by_nobody(stage: Stage) -> None:
+    """A proxy that was restarted, a server that closes what is idle: the command is sent once more."""
+    listener = new_listener()
+    for number in range(5):
+        stage.proxy.close_all()
+        assert stage.told(listener, str(number), f"t{number}")["seq"] == number + 1
+
+
+def test_reply_that_is_cut_applies_the_event_once(stage: Stage) -> None:
+    """The commit is stored, its reply is lost, and the client sends it again: so does the store, so does the caller."""
+    listener = new_listener()
+    for number in range(3):
+        stage.proxy.cut_replies_at = number
+        refused = stage.tell(listener, str(number), f"t{number}")
+        assert refused.status_code == 503
+        stage.proxy.heal()
+        assert stage.told(listener, str(number), f"t{number}")["seq"] == number + 1
+
+
+@pytest.mark.long
+def test_one_listener_does_not_wait_for_ever(stage: Stage) -> None:
+    """Requests for one listener take turns; while the store hangs, that must not add up to the sum of their waits."""
+    listener = new_listener()
+    stage.told(listener, "one")
+    stage.proxy.silent = True
+    with ThreadPoolExecutor(12) as threads:
+        base = str(stage.service.http.base_url)
+        body = {"listener_id": listener, "n": 1}
+        calls = [threads.submit(httpx.post, f"{base}/v1/next", json=body, timeout=8.0) for _ in range(12)]
+        assert all(call.result().json()["degraded"] == ["state_unavailable"] for call in calls)
+
+
+async def test_idle_connections_are_given_up_with_the_one_that_hung(server: Server) -> None:
+    """The store itself: eight dead connections in its pool are one failure, not eight over the next days."""
+    with Proxy(int(server.url.rpartition(":")[2])) as proxy:
+        store = SessionStore.connect(f"redis://127.0.0.1:{proxy.port}", ttl_s=60, timeout_s=0.5)
+        proxy.latency_s = 0.05
+        await asyncio.gather(*(store.load(new_listener()) for _ in range(8)))
+        proxy.heal()
+        assert proxy.leave_half_open() == 8
+        with pytest.raises(SessionStoreUnavailable, match="does not answer in time"):
+            await store.load("ann")
+        assert len(await asyncio.gather(*(store.load(new_listener()) for _ in range(8)))) == 8
+        await store.aclose()
+
+
+async def test_tls_is_spoken_to_whom_it_may_be_trusted(server: Server, tmp_path: Path) -> None:
+    """The road itself speaks TLS, as a managed Redis does; a certificate nobody vouches for is an outage."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl to make a certificate")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    wish = (
+        f"{openssl} req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    )
+    subprocess.run([*wish.split(), "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with Proxy(int(server.url.rpartition(":")[2]), tls=context) as proxy:
+        url = f"rediss://127.0.0.1:{proxy.port}"
+        store = SessionStore.connect(f"{url}?ssl_ca_certs={certificate}", ttl_s=60, timeout_s=5.0)
+        session = await store.load(new_listener())
+        await store.commit(after(session, "one"), expected=session)
+        assert isinstance(await store.load(session.listener_id), ListenerSession)
+        await store.aclose()
+        distrusting = SessionStore.connect(url, ttl_s=60, timeout_s=5.0)
+        with pytest.raises(SessionStoreUnavailable, match="certificate"):
+            await distrusting.load("ann")
+        await distrusting.aclose()
