@@ -96,10 +96,14 @@ def _master(parts: SplitResult, options: dict[str, Any]) -> Redis:
     service = parts.path.strip("/").partition("/")[0]
     if not service:
         raise ValueError("the name of the service is missing after the hosts")
-    asking = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout")}
+    hosts = _hosts(parts, 26379)
+    # They are asked one after the other: one that hangs must leave time for the others, and for the master.
+    patience_s = options["socket_timeout"] / (len(hosts) + 1)
+    asking: dict[str, Any] = {"socket_timeout": patience_s, "socket_connect_timeout": patience_s}
+    asking["retry"] = Retry(NoBackoff(), 0)
     for name in ("username", "password"):
         if secret := options.pop(f"sentinel_{name}", None):
             asking[name] = secret
-    sentinels: Any = Sentinel(_hosts(parts, 26379), sentinel_kwargs=asking, **options)  # type: ignore[no-untyped-call]
+    sentinels: Any = Sentinel(hosts, sentinel_kwargs=asking, **options)  # type: ignore[no-untyped-call]
     master: Redis = sentinels.master_for(service)
     return master

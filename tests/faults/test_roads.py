@@ -95,21 +95,26 @@ async def test_idle_connections_are_given_up_with_the_one_that_hung(server: Serv
         await store.aclose()
 
 
-async def test_tls_is_spoken_to_whom_it_may_be_trusted(server: Server, tmp_path: Path) -> None:
-    """The road itself speaks TLS, as a managed Redis does; a certificate nobody vouches for is an outage."""
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that nobody vouches for, and its key."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("no openssl to make a certificate")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    wish = (
-        f"{openssl} req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
-    )
-    subprocess.run([*wish.split(), "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    wish = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    command = [openssl, *wish.split(), "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
+async def test_tls_is_spoken_to_whom_it_may_be_trusted(server: Server, certificate: tuple[Path, Path]) -> None:
+    """The road itself speaks TLS, as a managed Redis does; a certificate nobody vouches for is an outage."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(*certificate)
     with Proxy(int(server.url.rpartition(":")[2]), tls=context) as proxy:
         url = f"rediss://127.0.0.1:{proxy.port}"
-        store = SessionStore.connect(f"{url}?ssl_ca_certs={certificate}", ttl_s=60, timeout_s=5.0)
+        store = SessionStore.connect(f"{url}?ssl_ca_certs={certificate[0]}", ttl_s=60, timeout_s=5.0)
         session = await store.load(new_listener())
         await store.commit(after(session, "one"), expected=session)
         assert isinstance(await store.load(session.listener_id), ListenerSession)

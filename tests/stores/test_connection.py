@@ -146,6 +146,18 @@ async def test_sentinels_name_the_master(sentinel_port: int) -> None:
     await store.aclose()
 
 
+async def test_sentinels_that_hang_are_passed_over(sentinel_port: int) -> None:
+    """The machine of a master and of two Sentinels lost its power: nobody there refuses a connection, nobody answers."""
+    with socket.socket() as one, socket.socket() as two:
+        for hanging in (one, two):
+            hanging.bind(("127.0.0.1", 0))
+            hanging.listen()
+        hosts = ",".join(f"127.0.0.1:{port}" for port in (one.getsockname()[1], two.getsockname()[1], sentinel_port))
+        store = SessionStore.connect(f"redis+sentinel://{hosts}/radio", ttl_s=60, timeout_s=2.0)
+        assert (await store.load(new_listener())).is_new
+        await store.aclose()
+
+
 async def test_sentinels_that_know_no_such_master_are_an_outage(sentinel_port: int) -> None:
     store = SessionStore.connect(f"redis+sentinel://127.0.0.1:{sentinel_port}/tv", ttl_s=60, timeout_s=5.0)
     with pytest.raises(SessionStoreUnavailable, match="tv"):
