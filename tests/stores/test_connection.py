@@ -147,7 +147,7 @@ async def test_sentinels_name_the_master(sentinel_port: int) -> None:
 
 
 async def test_sentinels_that_hang_are_passed_over(sentinel_port: int) -> None:
-    """The machine of a master and of two Sentinels lost its power: nobody there refuses a connection, nobody answers."""
+    """The machines of two Sentinels lost their power: nobody there refuses a connection, nobody answers."""
     with socket.socket() as one, socket.socket() as two:
         for hanging in (one, two):
             hanging.bind(("127.0.0.1", 0))
