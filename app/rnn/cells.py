@@ -4,11 +4,13 @@ A cell is handed what the input contributes to its gates, already multiplied by 
 for a whole playlist at once and serving for one track. It knows nothing of tracks, layers or padding.
 """
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
 
-class Cell(nn.Module):
+class Cell(nn.Module, ABC):
     """One step of a recurrent layer. `parts` vectors of `hidden_size` make its state; the first is its output h."""
 
     gates: int
@@ -26,9 +28,9 @@ class Cell(nn.Module):
         """Floats of state per listener."""
         return self.parts * self.hidden_size
 
+    @abstractmethod
     def step(self, gates_x: Tensor, state: Tensor) -> Tensor:
         """Advance state (B, parts*H) by gates_x = W x_t (B, gates*H); return the new state (B, parts*H)."""
-        raise NotImplementedError
 
 
 class ElmanCell(Cell):

@@ -46,32 +46,23 @@ class JudgedNetwork:
         try:
             ranker = Ranker(self._network.ranking_table(), self._network.ranking_bias())
             for part in read(self._network, sessions):
-                if self._mixture is None:
-                    yield _judged(ranker, part, depth)
-                    self._on_judged(len(part.targets))
-                    continue
+                # Few at once: the best tracks of many would be looked for in narrow pieces of the catalogue.
                 for first in range(0, len(part.targets), AT_ONCE):
                     few = part.some(slice(first, first + AT_ONCE))
-                    yield _judged_with(self._mixture, ranker, few, sessions, depth)
+                    yield _judged(self._mixture, ranker, few, sessions, depth)
                     self._on_judged(len(few.targets))
         finally:
             self._network.train(training)
 
 
-def _judged(ranker: Ranker, part: Read, depth: int) -> Judgement:
-    places = ranker.places(part.outputs, part.tracks)
+def _judged(mixture: Mixture | None, ranker: Ranker, part: Read, sessions: Sessions, depth: int) -> Judgement:
     number = len(part.targets)
-    rankings = ranker.top(part.outputs, [frozenset()] * number, [depth] * number)
-    return _judgement(part, places, rankings)
-
-
-def _judged_with(mixture: Mixture, ranker: Ranker, part: Read, sessions: Sessions, depth: int) -> Judgement:
-    number = len(part.targets)
+    nothing, depths = [frozenset[int]()] * number, [depth] * number
+    if mixture is None:
+        return _judgement(part, ranker.places(part.outputs, part.tracks), ranker.top(part.outputs, nothing, depths))
     heard = heard_before(sessions, part.events, part.starts)
-    considered = mixture.consider(ranker, part.outputs, heard, [frozenset()] * number, depth)
-    places = considered.places(part.tracks)
-    rankings = considered.top([frozenset()] * number, [depth] * number)
-    return _judgement(part, places, rankings)
+    considered = mixture.consider(ranker, part.outputs, heard, nothing, depth)
+    return _judgement(part, considered.places(part.tracks), considered.top(nothing, depths))
 
 
 def _judgement(part: Read, places: Places, rankings: list[Ranking]) -> Judgement:

@@ -1,12 +1,4 @@
-import os
-import random
-import resource
 import shutil
-import signal
-import subprocess
-import sys
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +11,6 @@ from app.errors import CheckpointError, CorruptCheckpoint, IncompatibleCheckpoin
 from app.rnn.checkpoint import ask
 from app.rnn.checkpoint_files import MANIFEST_FILE, file_sha256
 from app.rnn.manifest import CHECKPOINT_ID, Manifest
-from app.stores.aside import aside
 from app.stores.checkpoints import CheckpointStore
 from app.stores.labels import promote
 from tests.rnn.drafts import V, flip_byte, new_draft, small_catalogue
@@ -271,118 +262,3 @@ def test_a_loaded_checkpoint_outlives_its_removal(store: CheckpointStore, folder
     assert len(step.ranking.tracks) == 3
     with ThreadPoolExecutor(8) as pool:
         assert all(found[0] == 1 for found in pool.map(lambda _: search.find("acdc", 1), range(32)))
-
-
-def test_the_sweep_spares_a_living_publisher(tmp_path: Path) -> None:
-    """One publisher is in the middle of its work while others come, publish and sweep."""
-    store = CheckpointStore(tmp_path)
-    dead = tmp_path / ".publishing-1-00000000"
-    removed = tmp_path / ".removing-20200101T000000Z-abcdef"
-    labels = tmp_path / ".labels.json-1-00000000"
-    dead.mkdir()
-    removed.mkdir()
-    labels.write_text("half")
-    with aside(tmp_path) as living:
-        store.publish(new_draft())
-        store.prune(1)
-        assert living.is_dir()
-        assert not any(path.exists() for path in (dead, removed, labels))
-    assert left_aside(tmp_path) == []
-
-
-# Imports once, then forks a publisher for each line it reads, so that many can be killed in little time.
-PUBLISHERS = """
-import os, sys, torch
-import app.stores.publishing
-from pathlib import Path
-from app.rnn.predictor import Predictor
-from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
-from tests.rnn.drafts import new_draft
-torch.set_num_threads(1)
-store = CheckpointStore(Path(sys.argv[1]))
-for line in sys.stdin:
-    if pid := os.fork():
-        print(pid, flush=True)
-        os.waitpid(pid, 0)
-        print("dead", flush=True)
-        continue
-    seed = int(line)
-    while True:
-        seed += 1
-        promote(store.root, "stable", store.publish(new_draft(seed)).checkpoint_id)
-        store.prune(2)
-"""
-
-
-def test_a_publisher_killed_at_any_moment_leaves_a_whole_store(tmp_path: Path) -> None:
-    """kill -9 in the middle of publishing, promoting or pruning: what is listed is whole, what serves is there."""
-    store = CheckpointStore(tmp_path)
-    moments = random.Random(7)
-    interrupted = 0
-    command = [sys.executable, "-c", PUBLISHERS, str(tmp_path)]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as publishers:
-        assert publishers.stdin is not None
-        assert publishers.stdout is not None
-        for turn in range(16):
-            publishers.stdin.write(f"{100 * turn}\n")
-            publishers.stdin.flush()
-            publisher = int(publishers.stdout.readline())
-            before = store.ids()
-            # Every other one may finish first, so that promoting and pruning are interrupted too.
-            while turn % 2 and store.ids() == before:
-                time.sleep(0.005)
-            time.sleep(moments.uniform(0.0, 0.05 if turn % 2 else 0.6))
-            os.kill(publisher, signal.SIGKILL)
-            assert publishers.stdout.readline() == "dead\n"
-            interrupted += bool(left_aside(tmp_path))
-            assert store.damaged() == {}
-            for manifest in store.list():
-                store.verify(manifest.checkpoint_id)
-            if stable := store.labels().stable:
-                assert store.load("stable").checkpoint_id == stable
-        publishers.stdin.close()
-    assert interrupted, "no publisher was killed in the middle of its work"
-    assert store.publish(new_draft()).checkpoint_id in store.ids()
-    assert left_aside(tmp_path) == []
-
-
-def test_listing_while_others_publish_and_prune_shows_only_whole_ones(tmp_path: Path) -> None:
-    store = CheckpointStore(tmp_path)
-    done = threading.Event()
-
-    def churn() -> None:
-        try:
-            for seed in range(8):
-                store.publish(new_draft(seed))
-                store.prune(1)
-        finally:
-            done.set()
-
-    writer = threading.Thread(target=churn)
-    writer.start()
-    while not done.is_set():
-        assert store.damaged() == {}
-        assert len(store.list()) <= 2
-    writer.join()
-
-
-def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
-    """A limit on the size of files stands in for the disk: the same call fails at the same place."""
-    store = CheckpointStore(tmp_path)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    for limit in (100, 3000, 20_000):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-        try:
-            with pytest.raises(CheckpointError, match="Make room"):
-                store.publish(new_draft())
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert store.ids() == []
-    assert left_aside(tmp_path) == []
-
-
-def test_a_store_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "store").write_text("")
-    with pytest.raises(CheckpointError, match="store"):
-        CheckpointStore(tmp_path / "store").publish(new_draft())

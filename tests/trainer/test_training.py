@@ -1,9 +1,5 @@
 """Training on data whose answer is known: what can be foreseen is learned, what cannot is not, and nothing is lost."""
 
-import multiprocessing
-import os
-import signal
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,23 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from app.dataset.folder import Dataset, Sessions
 from app.dataset.importing import ImportSettings, import_sources
 from app.domain.catalogue import Catalogue, Track
-from app.errors import NotANumber, NothingToLearn, NothingToResume
-from app.rnn.network import RecurrentNetwork
+from app.errors import NotANumber, NothingToLearn
 from app.trainer.baselines import markov
 from app.trainer.evaluation import evaluate
 from app.trainer.judged_network import JudgedNetwork
 from app.trainer.progress import TrainingProgress
 from app.trainer.recipe import Recipe, find_recipe
-from app.trainer.trained import TrainedNetwork
 from app.trainer.training import train
 from app.trainer.validation import thinned, validate
-
-V = 40
-SMALL = Recipe(hidden_size=16, embedding_size=16, batch_events=200, epochs=4, patience=4, learning_rate=0.01, seed=3)
-SAMPLED = replace(SMALL, full_softmax_up_to=0, negatives=20, tied=True, skip_input=True, normalised=True)
+from tests.trainer.made_sessions import SAMPLED, SMALL, V, assert_same, dataset_of, markov_chain, second_order
 
 
 @pytest.fixture(autouse=True)
@@ -38,49 +28,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def dataset_of(playlists: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> Dataset:
-    """Make a data set of sessions of equal length (S, T) over V tracks."""
-    count, length = playlists.shape
-    sessions = Sessions(
-        playlists.astype(np.int32).ravel(),
-        np.arange(count + 1, dtype=np.int64) * length,
-        np.zeros(count * length, np.int64),
-    )
-    catalogue = Catalogue([Track(f"t{row}", f"Title {row}", "Artist") for row in range(V)])
-    return Dataset(catalogue, sessions, "f" * 64, {})
-
-
-def markov_chain(noise: float, count: int = 300, length: int = 11) -> Dataset:
-    """Draw sessions from a ring of tracks: each is followed by the next, or with probability `noise` by any."""
-    generator = np.random.default_rng(21)
-    playlists = np.empty((count, length), np.int64)
-    playlists[:, 0] = generator.integers(V, size=count)
-    for step in range(1, length):
-        following = (playlists[:, step - 1] * 7 + 3) % V
-        anywhere = generator.integers(V, size=count)
-        playlists[:, step] = np.where(generator.random(count) < noise, anywhere, following)
-    return dataset_of(playlists)
-
-
-def second_order(count: int = 300, length: int = 11) -> Dataset:
-    """Draw sessions in which a track follows from the two before it, and not from the last alone."""
-    generator = np.random.default_rng(22)
-    playlists = generator.integers(8, size=(count, length))
-    for step in range(2, length):
-        playlists[:, step] = (playlists[:, step - 1] + playlists[:, step - 2]) % 8
-    return dataset_of(playlists)
-
-
-def weights_of(network: RecurrentNetwork) -> dict[str, torch.Tensor]:
-    return network.state_dict()
-
-
-def assert_same(one: RecurrentNetwork, other: RecurrentNetwork) -> None:
-    """To the last bit."""
-    for name, weight in weights_of(one).items():
-        assert torch.equal(weight, weights_of(other)[name]), name
 
 
 @pytest.mark.parametrize("rnn_kind", ["elman", "gru", "lstm"])
@@ -147,103 +94,6 @@ def test_the_same_seed_gives_the_same_network_and_another_another(recipe: Recipe
     assert one.history[0].loss == other.history[0].loss
     different = train(data, replace(recipe, seed=4), tmp_path / "different")
     assert not torch.equal(different.network.input_table, one.network.input_table)
-
-
-class Killed(Exception):
-    """Stands in the tests for whatever ends a run."""
-
-
-INTERRUPTED = replace(SAMPLED, dropout=0.1, refit=True, epochs=2, batch_events=300)
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedNetwork, int]:
-    """A run that was left alone, and how many batches it took."""
-    torch.set_num_threads(1)
-    steps: list[TrainingProgress] = []
-    folder = tmp_path_factory.mktemp("straight")
-    return train(markov_chain(0.2, count=200), INTERRUPTED, folder, on_progress=steps.append), len(steps)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.55, 0.9, 1.0])
-def test_an_interrupted_run_ends_as_an_uninterrupted_one(
-    share: float, uninterrupted: tuple[TrainedNetwork, int], tmp_path: Path
-) -> None:
-    """Wherever it stops: before anything was saved, within an epoch, at its end, in the refit, with the last batch."""
-    recipe, data = INTERRUPTED, markov_chain(0.2, count=200)
-    straight, steps = uninterrupted
-    after, seen = max(1, round(steps * share)), 0
-
-    def interrupt(_: TrainingProgress) -> None:
-        nonlocal seen
-        seen += 1
-        if seen == after:
-            raise Killed
-
-    with pytest.raises(Killed):
-        train(data, recipe, tmp_path, on_progress=interrupt, save_every_s=0.0)
-    if after == 1:
-        with pytest.raises(NothingToResume, match="found none"):
-            train(data, recipe, tmp_path, resume=True)
-        return
-    interrupted = train(data, recipe, tmp_path, resume=True)
-    assert_same(interrupted.network, straight.network)
-    assert [replace(r, seconds=0, events_per_s=0) for r in interrupted.history] == [
-        replace(r, seconds=0, events_per_s=0) for r in straight.history
-    ]
-
-
-def _train_slowly(folder: Path) -> None:
-    torch.set_num_threads(1)
-    train(markov_chain(0.2), replace(SAMPLED, epochs=50, patience=50), folder, save_every_s=0.0)
-
-
-def test_a_killed_trainer_leaves_a_run_that_goes_on(tmp_path: Path) -> None:
-    """SIGKILL in the middle, whatever it was doing; the state on disk is whole."""
-    process = multiprocessing.get_context("spawn").Process(target=_train_slowly, args=(tmp_path,))
-    process.start()
-    waiting_until = time.monotonic() + 60
-    while not (tmp_path / "best-0001.safetensors").exists() and time.monotonic() < waiting_until:
-        time.sleep(0.01)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
-    begun_at: list[int] = []
-    recipe = replace(SAMPLED, epochs=50, patience=50)
-
-    def stop_after_an_epoch(progress: TrainingProgress) -> None:
-        begun_at.append(progress.epoch)
-        if progress.epoch > begun_at[0]:
-            raise Killed
-
-    with pytest.raises(Killed):
-        train(markov_chain(0.2), recipe, tmp_path, resume=True, on_progress=stop_after_an_epoch)
-    assert begun_at
-
-
-def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
-    data = markov_chain(0.2)
-    first = train(data, SMALL, tmp_path)
-    steps: list[TrainingProgress] = []
-    again = train(data, SMALL, tmp_path, resume=True, on_progress=steps.append)
-    assert steps == []
-    assert_same(again.network, first.network)
-    assert again.history == first.history
-
-
-def test_resuming_with_something_else_is_refused(tmp_path: Path) -> None:
-    train(markov_chain(0.2), SMALL, tmp_path)
-    with pytest.raises(NothingToResume, match="another hidden_size, name"):
-        train(markov_chain(0.2), replace(SMALL, hidden_size=8, name="other"), tmp_path, resume=True)
-    with pytest.raises(NothingToResume, match="another events, sessions"):
-        train(markov_chain(0.2, count=30), SMALL, tmp_path, resume=True)
-
-
-def test_resuming_from_a_damaged_state_is_refused(tmp_path: Path) -> None:
-    train(markov_chain(0.2), SMALL, tmp_path)
-    (tmp_path / "state.safetensors").write_bytes(b"not a state")
-    with pytest.raises(NothingToResume, match=r"state\.safetensors cannot be read"):
-        train(markov_chain(0.2), SMALL, tmp_path, resume=True)
 
 
 def test_training_stops_when_it_gets_no_better_and_keeps_the_best(tmp_path: Path) -> None:
