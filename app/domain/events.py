@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
 
+DIGEST_SIZE = 6
+
 
 class EventKind(StrEnum):
     """The kinds of event; each states its own effect on the network and on what may come next."""
@@ -59,8 +61,15 @@ class ListenerEvent:
 
     @property
     def digest(self) -> bytes:
-        """Eight bytes that stand for the event id: what a session remembers to recognise a retry.
+        """What a session remembers of the event id, to recognise a retry.
 
-        Among the 64 ids remembered by default, a new one is mistaken for an old one once in 3e17 events.
+        Among the 64 ids remembered by default, a new one is mistaken for an old one once in 4e12 events: with ten
+        million events a day, once in 1,200 years.
         """
-        return blake2b(self.event_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        return digest_of(self.event_id)
+
+
+def digest_of(event_id: str) -> bytes:
+    """Return what is remembered of an event id."""
+    # Cut, not computed shorter, so that it is the beginning of what schema 1 of the session record remembered.
+    return blake2b(event_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()[:DIGEST_SIZE]

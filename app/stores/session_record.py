@@ -8,26 +8,32 @@
     18      n      body: a msgpack list, see `encode`
     18 + n  4      CRC-32 of everything before it; every schema keeps it last
 
-Times are kept to the millisecond, as the domain makes them. Schema 1 knew no blocks with an end; it is read as it
-was written, and written anew at the next commit.
+Times are kept to the millisecond, as the domain makes them. Schema 1 is read (`session_record_1.py`), and written anew
+at the next commit.
 """
 
 import struct
-import sys
 import zlib
-from array import array
 from collections.abc import Sequence
 from functools import partial
-from itertools import accumulate
-from operator import sub
 from typing import Any
 
 import msgpack
 
 from app.domain.blocks import Block
-from app.domain.events import EventKind
+from app.domain.events import DIGEST_SIZE, EventKind
 from app.domain.session import HeardTrack, ListenerSession, StampedHidden
 from app.errors import NewerSessionRecord
+from app.stores.record_columns import (
+    pack_digits,
+    pack_names,
+    pack_times,
+    packed,
+    unpack_names,
+    unpack_times,
+    unpacked,
+)
+from app.stores.session_record_1 import session_of_schema_1
 
 MAGIC = 0x53
 SCHEMA = 2
@@ -36,9 +42,9 @@ POSITION = slice(2, 18)  # where incarnation and seq lie
 _HEADER = struct.Struct(">BBQQ")
 _POSITION = struct.Struct(">QQ")
 _CRC = struct.Struct(">I")
-_DIGEST_SIZE = 8
 
-# The order is part of the format: a new kind goes to the end, and `_ADVANCES` leaves room for sixteen.
+# A hexadecimal digit each: the kind, and 8 more for a track that advances. The order is part of the format; a ninth
+# kind needs another schema.
 _KINDS = (
     EventKind.PLAYED,
     EventKind.FINISHED,
@@ -47,13 +53,13 @@ _KINDS = (
     EventKind.DISLIKED,
     EventKind.SEEDED,
 )
-_CODES = {kind: code for code, kind in enumerate(_KINDS)}
-_ADVANCES = 0x10
-_KIND_OF = {code | flag: kind for kind, code in _CODES.items() for flag in (0, _ADVANCES)}
+_DIGITS = {
+    (kind, advances): f"{code + 8 * advances:x}" for code, kind in enumerate(_KINDS) for advances in (False, True)
+}
+_KIND_OF = {digit: kind for (kind, _), digit in _DIGITS.items()}
+_ADVANCES = {digit: advances for (_, advances), digit in _DIGITS.items()}
 _heard_track = partial(tuple.__new__, HeardTrack)
-
-# Deflate pays for itself on long ids: fifty UUIDs or Spotify URIs shrink from 1,900 bytes to about 1,000 in 35 us.
-_DEFLATE_FROM = 512
+_MISFITS = (ValueError, TypeError, LookupError, AttributeError, struct.error, zlib.error, msgpack.UnpackException)
 
 
 class DamagedRecord(Exception):
@@ -68,27 +74,28 @@ def position(session: ListenerSession) -> bytes:
 def encode(session: ListenerSession) -> bytes:
     """Return the record of a session.
 
-    The body lists session id, (checkpoint id, hidden state) or nil, unread, context, track ids, kinds, first time,
-    steps between times, event digests, blocked tracks, blocked artists, time of update. A block is the name, or the
-    name and the time of its end.
+    The body lists session id, (checkpoint id, hidden state) or nil, unread, context, track ids without repeats, repeats
+    as places of the first mention, kinds, the four parts of the times, event digests, blocked tracks, blocked artists,
+    time of update after the newest time. A block is the name, or the name and the time of its end.
     """
-    hidden = session.hidden
-    times = [round(heard.at * 1000) for heard in session.recent]
+    hidden, recent = session.hidden, session.recent
+    times = [round(heard.at * 1000) for heard in recent]
+    names, repeats = _once([heard.track_id for heard in recent])
     body = (
-        session.session_id,
+        _pack_session_id(session.session_id),
         None if hidden is None else (hidden.checkpoint_id, hidden.data),
         session.unread,
         session.context,
-        _pack_ids([heard.track_id for heard in session.recent]),
-        bytes([_CODES[heard.kind] | (_ADVANCES if heard.advances else 0) for heard in session.recent]),
-        times[0] if times else 0,
-        _pack_times(times),
+        pack_names(names),
+        repeats,
+        pack_digits("".join([_DIGITS[heard.kind, heard.advances] for heard in recent])),
+        *pack_times(times),
         b"".join(session.event_digests),
         _pack_blocks(session.blocked_tracks),
         _pack_blocks(session.blocked_artists),
-        round(session.updated_at * 1000),
+        round(session.updated_at * 1000) - (times[-1] if times else 0),
     )
-    record = _HEADER.pack(MAGIC, SCHEMA, session.incarnation, session.seq) + _packed(body)
+    record = _HEADER.pack(MAGIC, SCHEMA, session.incarnation, session.seq) + packed(body)
     return record + _CRC.pack(zlib.crc32(record))
 
 
@@ -108,52 +115,79 @@ def decode(listener_id: str, record: bytes) -> ListenerSession:
             "Upgrade this one; the record is left as it is."
         )
     try:
-        body = _unpacked(memoryview(record)[_HEADER.size : -_CRC.size])
-        return _session(listener_id, incarnation, seq, body)
-    except (ValueError, TypeError, LookupError, struct.error, zlib.error, msgpack.UnpackException) as error:
+        body = unpacked(memoryview(record)[_HEADER.size : -_CRC.size])
+        session_of = session_of_schema_1 if schema == 1 else _session
+        return session_of(listener_id, incarnation, seq, body)
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        struct.error,
+        zlib.error,
+        msgpack.UnpackException,
+    ) as error:
         raise DamagedRecord(f"the body is not what schema {schema} says: {error!r}") from error
 
 
 def _session(listener_id: str, incarnation: int, seq: int, body: Sequence[Any]) -> ListenerSession:
-    session_id, hidden, unread, context, ids, kinds, start, times, digests, tracks, artists, updated_at = body
+    session_id, hidden, unread, context, names, repeats, kinds, *times, digests, tracks, artists, updated_at = body
+    ids = _repeated(unpack_names(names), repeats)
+    count = len(ids)
+    stamps = unpack_times(*times, count)
+    digits = kinds.hex()[:count]
     columns = zip(
-        _unpack_ids(ids),
-        [at / 1000 for at in _unpack_times(start, times, len(kinds))],
-        [_KIND_OF[code] for code in kinds],
-        [code >= _ADVANCES for code in kinds],
+        ids,
+        [at / 1000 for at in stamps],
+        map(_KIND_OF.__getitem__, digits),
+        map(_ADVANCES.__getitem__, digits),
         strict=True,
     )
     return ListenerSession(
         listener_id,
         seq,
-        session_id,
+        session_id if isinstance(session_id, str) else session_id.hex(),
         None if hidden is None else StampedHidden(*hidden),
         unread,
         context,
         tuple(map(_heard_track, columns)),
-        struct.unpack("8s" * (len(digests) // _DIGEST_SIZE), digests),
+        struct.unpack(f"{DIGEST_SIZE}s" * (len(digests) // DIGEST_SIZE), digests),
         _unpack_blocks(tracks),
         _unpack_blocks(artists),
-        updated_at / 1000,
+        (updated_at + (stamps[-1] if stamps else 0)) / 1000,
         incarnation,
     )
 
 
-def _pack_ids(ids: list[str]) -> list[str | int] | bytes:
-    """Write an id that occurs again as the place of its first mention, and deflate what is long."""
-    first: dict[str, int] = {}
-    entries: list[str | int] = [*ids]
-    if len(set(ids)) < len(ids):
-        for place, track_id in enumerate(ids):
-            if (mention := first.setdefault(track_id, place)) != place:
-                entries[place] = mention
-    packed = _packed(entries)
-    return entries if len(packed) < _DEFLATE_FROM else zlib.compress(packed, level=1, wbits=-zlib.MAX_WBITS)
+def _once(ids: list[str]) -> tuple[list[str], list[int]]:
+    """Return the ids without repeats, and of each repeat its place and which of those it is."""
+    if len(set(ids)) == len(ids):
+        return ids, []
+    numbers = {track_id: number for number, track_id in enumerate(dict.fromkeys(ids))}
+    met, repeats = 0, []
+    for place, track_id in enumerate(ids):
+        if numbers[track_id] == met:
+            met += 1
+        else:
+            repeats += [place, numbers[track_id]]
+    return list(numbers), repeats
 
 
-def _unpack_ids(ids: list[Any] | bytes) -> list[str]:
-    entries: list[Any] = _unpacked(zlib.decompress(ids, wbits=-zlib.MAX_WBITS)) if isinstance(ids, bytes) else ids
-    return [entries[entry] if isinstance(entry, int) else entry for entry in entries]
+def _repeated(names: list[str], repeats: list[int]) -> list[str]:
+    """Put each repeat back in its place, in order, so that the places are those of the whole list."""
+    ids = [*names]
+    for place, number in zip(repeats[::2], repeats[1::2], strict=True):
+        ids.insert(place, names[number])
+    return ids
+
+
+def _pack_session_id(session_id: str) -> str | bytes:
+    """Return the eight bytes that sixteen hexadecimal digits stand for; any other text as it is."""
+    try:
+        data = bytes.fromhex(session_id)
+    except ValueError:
+        return session_id
+    return data if data.hex() == session_id else session_id
 
 
 def _pack_blocks(blocks: tuple[Block, ...]) -> list[str | tuple[str, int]]:
@@ -162,43 +196,3 @@ def _pack_blocks(blocks: tuple[Block, ...]) -> list[str | tuple[str, int]]:
 
 def _unpack_blocks(blocks: list[Any]) -> tuple[Block, ...]:
     return tuple(Block(block) if isinstance(block, str) else Block(block[0], block[1] / 1000) for block in blocks)
-
-
-def _pack_times(times: list[int]) -> bytes:
-    """Pack the steps between times, byte by byte of their significance, without the high bytes that are all zero.
-
-    [5, 1000005] has the steps [0, 1000000] and becomes 00 40, 00 42, 00 0f: three bytes a track for pauses up to
-    four and a half hours.
-    """
-    if not times:
-        return b""
-    steps = array("q", map(sub, times, [times[0], *times]))
-    width = 8 if min(steps) < 0 else max(1, (max(steps).bit_length() + 7) // 8)
-    raw = _little_endian(steps).tobytes()
-    return b"".join(raw[significance::8] for significance in range(width))
-
-
-def _unpack_times(start: int, packed: bytes, count: int) -> list[int]:
-    if not count:
-        return []
-    raw = bytearray(8 * count)
-    for significance in range(len(packed) // count):
-        raw[significance::8] = packed[significance * count : (significance + 1) * count]
-    steps = array("q", bytes(raw))
-    _little_endian(steps)[0] += start
-    return list(accumulate(steps))
-
-
-def _little_endian(numbers: "array[int]") -> "array[int]":
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers
-
-
-def _packed(value: object) -> bytes:
-    packed: bytes = msgpack.packb(value, unicode_errors="surrogatepass")
-    return packed
-
-
-def _unpacked(data: bytes | memoryview) -> Any:
-    return msgpack.unpackb(data, unicode_errors="surrogatepass")

@@ -71,7 +71,7 @@ class Connection(HttpToolsProtocol):
     @property
     def _at_work(self) -> bool:
         """Whether a request is being received or answered; a scope without its cycle has headers still to come."""
-        if self.cycle is None:
+        if not self.cycle:  # none before the first request
             return self.scope is not None
         return not self.cycle.response_complete or self.scope is not self.cycle.scope
 

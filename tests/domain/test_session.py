@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.blocks import Block
-from app.domain.events import EventKind, ListenerEvent, Outcome
+from app.domain.events import DIGEST_SIZE, EventKind, ListenerEvent, Outcome
 from app.domain.session import ListenerSession, SessionLimits, StampedHidden
 
 LIMITS = SessionLimits(recent_tracks=6, event_ids=5, idle_gap_s=1800.0, late_after_s=60.0)
@@ -251,7 +251,7 @@ def test_another_incarnation_is_another_listener() -> None:
 
 def test_digest_tells_event_ids_apart() -> None:
     one, two = event("played", "a", START, "1"), event("played", "a", START, "2")
-    assert len(one.digest) == 8
+    assert len(one.digest) == DIGEST_SIZE
     assert one.digest == event("skipped", "b", START, "1").digest
     assert one.digest != two.digest
     assert event("played", "a", START, "\ud800").digest != one.digest
