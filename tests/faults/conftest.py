@@ -1,44 +1,26 @@
 """One service whose road to its session store the tests may spoil, and a server of each test's own at its end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import torch
 
-from app.rnn.checkpoint import CheckpointDraft
-from app.rnn.manifest import Verdict
-from app.rnn.network import NetworkConfig, RecurrentNetwork
 from app.rnn.predictor import Predictor
 from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import find_server
 from app.stores.labels import promote
 from tests.e2e.service import Service
+from tests.faults.drafts import one_hot_draft
 from tests.faults.proxy import Proxy
-from tests.serving.conftest import V, small_catalogue
 from tests.stores.conftest import Server, new_listener, running, until
+
+_FIGURES = pytest.StashKey[list[str]]()
 
 # What is promised: so long after a fault ends the service goes on as if nothing had been.
 RECOVERY_S = 5.0
-
-
-def draft(seed: int) -> CheckpointDraft:
-    """A network that reads one-hot tracks, as the formulas have it: one event at a time or all at once, bit for bit."""
-    torch.manual_seed(seed)
-    network = RecurrentNetwork(NetworkConfig("gru", V, hidden_size=16)).eval()
-    return CheckpointDraft(
-        network=network,
-        catalogue=small_catalogue(),
-        training={},
-        data={},
-        metrics={},
-        baselines={},
-        verdict=Verdict(True, "for tests"),
-        probe=(1, 2, 3),
-    )
 
 
 @dataclass(frozen=True)
@@ -71,11 +53,24 @@ class Stage:
         return str(response.json()["session_store"])
 
 
+@pytest.fixture
+def publish(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """A place for figures that are told at the end of the run, whatever they are."""
+    return request.config.stash.setdefault(_FIGURES, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell the figures that were published."""
+    for figures in config.stash.get(_FIGURES, []):
+        terminalreporter.section("what the faults did")
+        terminalreporter.write_line(figures)
+
+
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> CheckpointStore:
     """A model store with one promoted checkpoint, for every service of these tests."""
     store = CheckpointStore(tmp_path_factory.mktemp("models") / "model_store")
-    promote(store.root, "stable", store.publish(draft(1)).checkpoint_id)
+    promote(store.root, "stable", store.publish(one_hot_draft(1)).checkpoint_id)
     return store
 
 

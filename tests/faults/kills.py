@@ -1,0 +1,145 @@
+"""Kill workers and the session server of a real service at random moments under load, and count what was lost.
+
+    python -m tests.faults.kills --minutes 3 --seed 1
+
+Callers send each event under one id until it is acknowledged. At the end every acknowledged event must be in its
+listener's record, once, and every stored hidden state must be the replay of what is stored.
+"""
+
+import argparse
+import asyncio
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.stores.checkpoints import CheckpointStore
+from app.stores.labels import promote
+from tests.e2e.service import Service
+from tests.faults import processes
+from tests.faults.drafts import one_hot_draft
+from tests.faults.judgement import Judgement, judge
+from tests.faults.load import Load, Told
+
+WORKERS = 3
+CALLERS = 8
+# So long between two kills: some come while the service still recovers from the one before.
+PAUSES_S = (1.0, 5.0)
+RESTART_PATIENCE_S = 60.0
+
+KINDS: dict[str, Callable[[int, random.Random], list[int]]] = {
+    "worker": lambda service, draw: _one_of(processes.workers(service), draw),
+    "session server": lambda service, draw: _one_of(processes.session_server(service), draw),
+    "all workers": lambda service, _: processes.workers(service),
+    "worker and server": lambda service, draw: [
+        *_one_of(processes.workers(service), draw),
+        *_one_of(processes.session_server(service), draw),
+    ],
+}
+# All at once is rare: nobody is served until one has started again.
+WEIGHTS = (6, 6, 1, 3)
+
+
+@dataclass(frozen=True)
+class Kill:
+    """What was killed, when, and how many processes that were."""
+
+    kind: str
+    moment: float
+    processes: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was done, what the callers were told, and what was found when all was over."""
+
+    seconds: float
+    kills: Sequence[Kill]
+    told: Told
+    judgement: Judgement
+    workers_left: int
+
+    def table(self) -> str:
+        """Return all of it as text for people."""
+        lines = [f"{'killed':<20}{'times':>6}{'processes':>11}{'until the next event was taken in, s':>40}"]
+        for kind in KINDS:
+            kills = [kill for kill in self.kills if kill.kind == kind]
+            waits = [wait for kill in kills if (wait := self.told.waited_after(kill.moment)) is not None]
+            told = f"median {statistics.median(waits):.2f}, longest {max(waits):.2f}" if waits else "-"
+            lines.append(f"{kind:<20}{len(kills):>6}{sum(kill.processes for kill in kills):>11}{told:>40}")
+        sent = len(self.told.acknowledged)
+        refused = ", ".join(f"{count} {why}" for why, count in self.told.refusals.most_common())
+        lines += [
+            "",
+            f"{'run':<28}{self.seconds:.0f} s, {WORKERS} workers, {CALLERS} callers",
+            f"{'events acknowledged':<28}{sent}, of {self.judgement.listeners} listeners",
+            f"{'tries':<28}{self.told.tries}, of which again {self.told.tries - sent}: {refused or 'none'}",
+            f"{'answers nobody is promised':<28}{len(self.told.wrong)}",
+            f"{'acknowledged and missing':<28}{self.judgement.missing}",
+            f"{'applied twice':<28}{self.judgement.twice}",
+            f"{'states that are no replay':<28}{len(self.judgement.not_the_replay)}",
+        ]
+        return "\n".join(lines)
+
+
+def run(models: CheckpointStore, folder: Path, *, seconds: float, seed: int) -> Outcome:
+    """Run a service in the folder under load, kill what the seed says, and judge what is left."""
+    data = folder / "data"
+    with Service(models.root, data, workers=WORKERS, durability="always") as service:
+        with Load(str(service.http.base_url), callers=CALLERS, name="killed") as load:
+            began = time.monotonic()
+            kills = _killing(service.pid, seconds, random.Random(seed))
+            _wait_for_workers(service.pid)
+        told = load.told
+        took = time.monotonic() - began
+        stable = models.labels().stable
+        assert stable is not None
+        url = f"unix://{data / 'valkey' / 'valkey.sock'}"
+        judgement = asyncio.run(judge(url, told.by_listener, models.load(stable)))
+        return Outcome(took, kills, told, judgement, len(processes.workers(service.pid)))
+
+
+def _killing(service: int, seconds: float, draw: random.Random) -> list[Kill]:
+    kills = []
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        threading.Event().wait(draw.uniform(*PAUSES_S))
+        [kind] = draw.choices(tuple(KINDS), WEIGHTS)
+        moment = time.monotonic()
+        killed = sum(processes.kill(pid) for pid in KINDS[kind](service, draw))
+        kills.append(Kill(kind, moment, killed))
+    return kills
+
+
+def _wait_for_workers(service: int) -> None:
+    deadline = time.monotonic() + RESTART_PATIENCE_S
+    while len(processes.workers(service)) < WORKERS and time.monotonic() < deadline:
+        threading.Event().wait(0.1)
+
+
+def _one_of(pids: Sequence[int], draw: random.Random) -> list[int]:
+    return [draw.choice(pids)] if pids else []
+
+
+def main() -> int:
+    """Run it from the command line; the exit code tells whether anything was lost."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--minutes", type=float, default=3.0, help="how long to go on killing")
+    options.add_argument("--seed", type=int, default=1, help="what is killed when follows from it")
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="segue-kills-") as folder:
+        models = CheckpointStore(Path(folder) / "models")
+        promote(models.root, "stable", models.publish(one_hot_draft(1)).checkpoint_id)
+        outcome = run(models, Path(folder), seconds=60 * chosen.minutes, seed=chosen.seed)
+    sys.stdout.write(f"{outcome.table()}\n")
+    sys.stdout.write("".join(f"{wrong}\n" for wrong in outcome.told.wrong))
+    return 0 if outcome.judgement.holds and not outcome.told.wrong else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
