@@ -54,7 +54,7 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack) -> Doors:
         waiting_events=settings.waiting_events,
     )
     opened.push_async_callback(sessions.aclose)
-    checkpoints = CheckpointStore(settings.model_store)
+    checkpoints = CheckpointStore(settings.model_store, hidden_precision=settings.hidden_precision)
     reloader = await opened.enter_async_context(Reloader(checkpoints, interval_s=settings.reload_interval_s))
     engine = await opened.enter_async_context(
         Engine(batch_size=settings.batch_size, batch_wait_us=settings.batch_wait_us, queue_size=settings.queue_size)

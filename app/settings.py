@@ -72,6 +72,13 @@ class Settings(BaseSettings):
         le=500,
         description="Tracks remembered per listener. More avoids repeats longer, costs memory.",
     )
+    hidden_precision: Literal["single", "half"] = Field(
+        "single",
+        description=(
+            "How hidden states are stored. `half` spares about 190 bytes per listener and rounds the state at every "
+            "event; see docs/session-store.md for what that does to rankings. Either is read, whatever is set."
+        ),
+    )
     remembered_event_ids: int = Field(
         64, ge=1, le=10_000, description="Event ids remembered per listener to recognise a retry."
     )

@@ -1,6 +1,6 @@
 """Hidden states as listeners carry them: bytes stamped with the checkpoint that made them.
 
-The only module that opens the bytes: little-endian float32, all layers and parts flat. It knows nothing of networks.
+`hidden_bytes.py` knows the bytes. Nothing here knows networks.
 """
 
 from collections.abc import Sequence
@@ -11,18 +11,20 @@ from torch import Tensor
 
 from app.domain.session import StampedHidden
 from app.errors import CorruptCheckpoint, IncompatibleCheckpoint
+from app.rnn.hidden_bytes import Precision, pack, unpack
 
-_FLOAT = np.dtype("<f4")
 
+def stamp(checkpoint_id: str, hidden: Tensor, precision: Precision = "single") -> list[StampedHidden]:
+    """Seal states (B, S) as B values that only this checkpoint will open.
 
-def stamp(checkpoint_id: str, hidden: Tensor) -> list[StampedHidden]:
-    """Seal states (B, S) as B values that only this checkpoint will open."""
-    rows = hidden.detach().cpu().numpy().astype(_FLOAT, copy=False)
-    return [StampedHidden(checkpoint_id, row.tobytes()) for row in rows]
+    In single precision they come back bit by bit, in half precision rounded, at half the room.
+    """
+    rows = pack(hidden.detach().cpu().numpy(), precision)
+    return [StampedHidden(checkpoint_id, row) for row in rows]
 
 
 def unstamp(checkpoint_id: str, stamped: Sequence[StampedHidden | None], state_size: int) -> Tensor:
-    """Open states to (B, S); None is the start state, all zeros.
+    """Open states of either precision to (B, S); None is the start state, all zeros.
 
     Raises IncompatibleCheckpoint for a state of another checkpoint and CorruptCheckpoint for one of another size.
     """
@@ -35,10 +37,11 @@ def unstamp(checkpoint_id: str, stamped: Sequence[StampedHidden | None], state_s
                 f"Expected a hidden state of checkpoint {checkpoint_id}, got one of {state.checkpoint_id}. "
                 "Replay the listener's recent tracks instead."
             )
-        if len(state.data) != state_size * _FLOAT.itemsize:
+        try:
+            row[:] = unpack(state.data, state_size)
+        except ValueError as error:
             raise CorruptCheckpoint(
-                f"Expected a hidden state of {state_size * _FLOAT.itemsize} bytes for checkpoint {checkpoint_id}, "
-                f"got {len(state.data)}. Replay the listener's recent tracks instead."
-            )
-        row[:] = np.frombuffer(state.data, _FLOAT)
+                f"Expected a hidden state of {state_size} numbers for checkpoint {checkpoint_id}: {error}. "
+                "Replay the listener's recent tracks instead."
+            ) from error
     return torch.from_numpy(hidden)

@@ -14,6 +14,7 @@ from app.domain.ranking import Step, StepRequest
 from app.errors import IncompatibleCheckpoint
 from app.rnn.evidence import heard_rows
 from app.rnn.hidden import stamp, unstamp
+from app.rnn.hidden_bytes import Precision
 from app.rnn.mixture import Mixture
 from app.rnn.network import PADDING, RecurrentNetwork
 from app.rnn.ranking import Ranker
@@ -28,9 +29,17 @@ class Predictor:
     """Advances hidden states and ranks what may follow, for one checkpoint."""
 
     def __init__(
-        self, checkpoint_id: str, network: RecurrentNetwork, catalogue: Catalogue, mixture: Mixture | None = None
+        self,
+        checkpoint_id: str,
+        network: RecurrentNetwork,
+        catalogue: Catalogue,
+        mixture: Mixture | None = None,
+        precision: Precision = "single",
     ) -> None:
-        """Take what a checkpoint holds; without a mixture the network ranks alone."""
+        """Take what a checkpoint holds; without a mixture the network ranks alone.
+
+        `precision` is that of the hidden states it hands out; it reads both.
+        """
         if network.config.catalogue_size != len(catalogue):
             raise IncompatibleCheckpoint(
                 f"Expected a catalogue of {network.config.catalogue_size} tracks for the network of checkpoint "
@@ -40,6 +49,7 @@ class Predictor:
         self.network = network.eval()
         self.catalogue = catalogue
         self.mixture = mixture
+        self.precision = precision
         with torch.no_grad():
             self.ranker = Ranker(network.ranking_table(), network.ranking_bias())
 
@@ -55,7 +65,7 @@ class Predictor:
             # Who asks for no ranking is not searched for.
             heard = heard_rows([request.recent if request.limit else () for request in requests])
             rankings = self.mixture.top(self.ranker, outputs, heard, excluded, limits)
-        states = stamp(self.checkpoint_id, hidden)
+        states = stamp(self.checkpoint_id, hidden, self.precision)
         return [Step(state, ranking) for state, ranking in zip(states, rankings, strict=True)]
 
     def _read(self, playlists: Sequence[tuple[int, ...]], hidden: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,6 +19,7 @@ from app.stores.labels import LABELS, LOCK_FILE, Labels, previous_stable, read_l
 
 if TYPE_CHECKING:
     from app.rnn.checkpoint import CheckpointDraft
+    from app.rnn.hidden_bytes import Precision
     from app.rnn.predictor import Predictor
     from app.stores.track_search import TrackSearch
 
@@ -28,8 +29,10 @@ _NAME = re.compile(r"[0-9A-Za-z-]{1,64}")
 class CheckpointStore:
     """The checkpoints below one folder. Any number of processes may read, publish and prune at once."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, hidden_precision: "Precision" = "single") -> None:
+        """Take the folder, and how precisely the predictors loaded from it keep hidden states."""
         self._root = root
+        self._hidden_precision = hidden_precision
 
     @property
     def root(self) -> Path:
@@ -102,7 +105,7 @@ class CheckpointStore:
         manifest = read_manifest(folder)
         network, catalogue = read_checkpoint(folder, manifest)
         mixture = read_checkpoint_mixture(folder, manifest, network, LOAD_TOLERANCE)
-        predictor = Predictor(manifest.checkpoint_id, network, catalogue, mixture)
+        predictor = Predictor(manifest.checkpoint_id, network, catalogue, mixture, self._hidden_precision)
         predictor.warm_up()
         return predictor
 

@@ -25,9 +25,18 @@ def test_a_state_of_another_checkpoint_is_refused() -> None:
 
 
 def test_a_state_of_another_size_is_refused() -> None:
-    with pytest.raises(CorruptCheckpoint, match="16 bytes for checkpoint one, got 15"):
-        unstamp("one", [StampedHidden("one", b"\0" * 15)], 4)
+    with pytest.raises(CorruptCheckpoint, match="of 4 numbers for checkpoint one: 13 bytes are no hidden state"):
+        unstamp("one", [StampedHidden("one", b"\0" * 13)], 4)
 
 
-def test_the_bytes_are_little_endian_float32() -> None:
-    assert stamp("one", torch.tensor([[1.0]]))[0].data == b"\x00\x00\x80\x3f"
+def test_half_precision_comes_back_rounded() -> None:
+    hidden = torch.randn(3, 5)
+    assert torch.equal(unstamp("one", stamp("one", hidden, "half"), 5), hidden.half().float())
+
+
+def test_both_precisions_and_the_form_before_them_are_read_together() -> None:
+    """A listener's state is of the precision that was set when it was stored."""
+    hidden = torch.randn(3, 128)
+    old = StampedHidden("one", hidden[2].numpy().astype("<f4").tobytes())
+    opened = unstamp("one", [*stamp("one", hidden[:1]), None, *stamp("one", hidden[1:2], "half"), old], 128)
+    assert torch.equal(opened, torch.stack([hidden[0], torch.zeros(128), hidden[1].half().float(), hidden[2]]))
