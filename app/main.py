@@ -12,8 +12,10 @@ from fastapi import FastAPI
 from app.rnn.threads import use_threads
 from app.serving.cataloguing import Cataloguing
 from app.serving.engine import Engine
+from app.serving.listeners import Listeners
 from app.serving.recommender import Recommender
 from app.serving.reloader import Reloader
+from app.serving.turns import Turns
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
 from app.stores.session_store import SessionStore
@@ -59,8 +61,10 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack) -> Doors:
     engine = await opened.enter_async_context(
         Engine(batch_size=settings.batch_size, batch_wait_us=settings.batch_wait_us, queue_size=settings.queue_size)
     )
+    turns = Turns()
     return Doors(
-        recommender=Recommender(reloader, engine, sessions, settings.session_limits),
+        recommender=Recommender(reloader, engine, sessions, settings.session_limits, turns),
+        listeners=Listeners(sessions, settings.session_limits, turns),
         reloader=reloader,
         checkpoints=checkpoints,
         session_store=sessions,

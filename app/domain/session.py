@@ -203,6 +203,23 @@ class ListenerSession:
             self, recent=recent, event_digests=digests, context=limits.recent_tracks // 2, hidden=None, unread=0
         )
 
+    def forgetting(self, *, keep_recent: bool, now: float) -> "ListenerSession":
+        """Return the session at the start state: what was heard is forgotten, or kept for no-repeat alone.
+
+        Blocks stay, and so do the event ids: an event from before, sent again, does not come back.
+        """
+        recent = self.recent if keep_recent else ()
+        return replace(
+            self,
+            seq=self.seq + 1,
+            session_id="",
+            hidden=None,
+            unread=0,
+            context=0,
+            recent=recent,
+            updated_at=round(now, 3),
+        )
+
     def blocking(
         self, tracks: Sequence[Block], artists: Sequence[Block], *, now: float, limits: SessionLimits
     ) -> "ListenerSession":

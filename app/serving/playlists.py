@@ -3,10 +3,10 @@
 Knows nothing of the store: the session it starts from is handed in and never changed there.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 from secrets import randbits
-from time import time
 
 from app.domain.events import EventKind, ListenerEvent
 from app.domain.playlist import Choosing, Playlist, PlaylistAsk, choose
@@ -22,10 +22,11 @@ from app.serving.naming import playlist_id
 class PlaylistWalk:
     """Chooses track after track with one checkpoint from beginning to end."""
 
-    def __init__(self, engine: Engine, predictor: Predictor, limits: SessionLimits) -> None:
+    def __init__(self, engine: Engine, predictor: Predictor, limits: SessionLimits, clock: Callable[[], float]) -> None:
         self._engine = engine
         self._predictor = predictor
         self._limits = limits
+        self._clock = clock
 
     async def walk(self, session: ListenerSession, ask: PlaylistAsk, degraded: tuple[str, ...]) -> Playlist:
         """Return the playlist that follows the session and the seeds. No track or song comes twice.
@@ -62,7 +63,7 @@ class PlaylistWalk:
         hidden, unread = session.reading(self._predictor.checkpoint_id)
         reading = tuple(row for row in map(catalogue.index_of, unread) if row is not None)
         heard = [row for row in map(catalogue.index_of, session.advancing) if row is not None]
-        standing = set(excluded_rows(session, _standing(ask), catalogue, time()))
+        standing = set(excluded_rows(session, _standing(ask), catalogue, self._clock()))
         chosen: list[RankedTrack] = []
         while len(chosen) < ask.length:
             excluded = frozenset(standing | self._too_near(heard, ask.artist_gap))
@@ -80,7 +81,7 @@ class PlaylistWalk:
         return chosen
 
     def _seeded(self, session: ListenerSession, seeds: tuple[str, ...]) -> ListenerSession:
-        now = max(time(), session.newest_at)
+        now = max(self._clock(), session.newest_at)
         for position, seed in enumerate(seeds):
             known = self._predictor.catalogue.index_of(seed) is not None
             event = ListenerEvent(f"seed-{position}", session.listener_id, EventKind.SEEDED, seed, now)

@@ -41,9 +41,13 @@ end
 return 0
 """)
 
-# KEYS: session, damaged, the lane's event log. ARGV: how many entries the log may hold, about; the mark to leave in it.
-# Returns how many of the first two keys there were.
-DELETE = Script("""
+# KEYS: session, damaged, the lane's event log. ARGV: how many entries the log may hold, about; the mark to leave in it;
+# the position expected, if any is. Returns how many of the first two keys there were, -1 for another position.
+DELETE = Script(f"""
+local held = redis.pcall('GETRANGE', KEYS[1], {POSITION.start}, {POSITION.stop - 1})
+if ARGV[3] and held ~= ARGV[3] then
+  return -1
+end
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[1], '*', 'e', ARGV[2])
 return redis.call('DEL', KEYS[1], KEYS[2])
 """)
@@ -58,4 +62,22 @@ end
 redis.call('RENAME', KEYS[1], KEYS[2])
 redis.call('EXPIRE', KEYS[2], ARGV[2])
 return 1
+""")
+
+# KEYS: a lane's event log. ARGV: the entry after which to read; how many to read at most. Returns how many entries were
+# ever added, how many there are, the name of the last one ever added, and the entries: what was trimmed meanwhile can
+# only be told if all four are of one moment.
+READ_LANE = Script("""
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  return {0, 0, '0-0', {}}
+end
+local said = redis.call('XINFO', 'STREAM', KEYS[1])
+local of = {}
+for place = 1, #said, 2 do
+  of[said[place]] = said[place + 1]
+end
+return {
+  of['entries-added'], of['length'], of['last-generated-id'],
+  redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', ARGV[2]),
+}
 """)

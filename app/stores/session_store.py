@@ -86,10 +86,7 @@ class SessionStore:
         the same. To send the event again is safe: its id is remembered.
         """
         if not (await self.commit_many([(session, expected, entries)]))[0]:
-            raise SessionConflict(
-                f"Expected the session of {session.listener_id!r} at seq {expected.seq}, but it has changed or gone. "
-                "Load it and apply the event again."
-            )
+            raise _conflict(expected)
 
     async def commit_many(self, commits: Sequence[Commit]) -> list[bool]:
         """Store many sessions with their entries in one round trip; tell which of them were stored."""
@@ -106,18 +103,26 @@ class SessionStore:
         )
         return [_logged(new.listener_id, reply) == 1 for (new, _, _), reply in zip(commits, replies, strict=True)]
 
-    async def delete(self, listener_id: str, *, merged_into: str | None = None) -> bool:
+    async def delete(
+        self, listener_id: str, *, expected: ListenerSession | None = None, merged_into: str | None = None
+    ) -> bool:
         """Forget a listener; tell whether anything was stored. Commits made from what was stored will be refused.
+
+        With `expected`, raise `SessionConflict` and forget nothing when that is no longer what is stored.
 
         A mark in the event log says so in the same step, also where nothing is stored any more: the log may know the
         listener for longer. With `merged_into` the mark says that this listener's entries are the other's from now on.
         """
         mark = Forgotten.listener(listener_id) if merged_into is None else Merged(listener_id, merged_into)
         keys = (session_key(listener_id), damaged_key(listener_id), events_key(lane_of(listener_id)))
-        [deleted] = await self._exchange.run(
-            scripts.DELETE, [(len(keys), *keys, self._lane_length, event_record.encode(mark))]
+        only = () if expected is None else (position(expected),)
+        [reply] = await self._exchange.run(
+            scripts.DELETE, [(len(keys), *keys, self._lane_length, event_record.encode(mark), *only)]
         )
-        return bool(_logged(listener_id, deleted) > 0)
+        deleted = _logged(listener_id, reply)
+        if expected is not None and deleted < 0:
+            raise _conflict(expected)
+        return bool(deleted > 0)
 
     async def ping(self) -> None:
         """Raise `SessionStoreUnavailable` unless the store answers; of a cluster, some node."""
@@ -147,6 +152,13 @@ class SessionStore:
         aside = (2, session_key(listener_id), damaged_key(listener_id), held, DAMAGED_TTL_S)
         checked((await self._exchange.run(scripts.SET_ASIDE, [aside]))[0])
         return ListenerSession(listener_id)
+
+
+def _conflict(expected: ListenerSession) -> SessionConflict:
+    return SessionConflict(
+        f"Expected the session of {expected.listener_id!r} at seq {expected.seq}, but it has changed or gone. "
+        "Load it and apply the change again."
+    )
 
 
 def _logged(listener_id: str, reply: Any) -> Any:

@@ -3,12 +3,13 @@
 The wiring puts one `Doors` into the lifespan state; nothing here imports torch or Redis.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from starlette.requests import Request
 
+from app.domain.blocks import Block
 from app.domain.catalogue import Catalogue, Track
 from app.domain.events import ListenerEvent
 from app.domain.playlist import Playlist, PlaylistAsk
@@ -22,8 +23,8 @@ class Recommending(Protocol):
     async def observe(self, listener_id: str, events: Sequence[ListenerEvent], ask: Ask) -> Recommendation:
         """Take in one listener's events and rank what may follow them."""
 
-    async def recommend(self, ask: Ask) -> Recommendation:
-        """Rank what may follow `ask.recent`; nothing is stored."""
+    async def recommend(self, ask: Ask, events: Sequence[ListenerEvent] = ()) -> Recommendation:
+        """Rank what may follow `ask.recent` and then the events; nothing is read or stored."""
 
     async def record(self, events: Sequence[ListenerEvent]) -> list[EventReceipt]:
         """Take in events of many listeners; one receipt each, in order."""
@@ -31,11 +32,27 @@ class Recommending(Protocol):
     async def playlist(self, ask: PlaylistAsk) -> Playlist:
         """Play ahead of seeds or of a listener's session."""
 
-    async def listener(self, listener_id: str) -> ListenerSession:
+
+class KeepingListeners(Protocol):
+    """What listeners may see and ask of what is remembered of them."""
+
+    async def show(self, listener_id: str) -> ListenerSession:
         """Return what is remembered of a listener; raise UnknownListener."""
 
     async def forget(self, listener_id: str) -> bool:
         """Delete what is remembered of a listener; tell whether there was anything."""
+
+    async def reset(self, listener_id: str, *, keep_recent: bool) -> ListenerSession:
+        """Begin anew at the start state; raise UnknownListener."""
+
+    async def block(self, listener_id: str, tracks: Sequence[Block], artists: Sequence[Block]) -> ListenerSession:
+        """Set blocks beside those that stand; raise InvalidBlock."""
+
+    async def unblock(self, listener_id: str, tracks: Collection[str], artists: Collection[str]) -> ListenerSession:
+        """Lift these blocks, all where none is named; raise UnknownListener."""
+
+    async def merge(self, source_id: str, into: str) -> ListenerSession:
+        """Take one listener's session into another's; raise UnknownListener when nothing is known of either."""
 
 
 class LoadedCheckpoint(Protocol):
@@ -194,6 +211,7 @@ class Doors:
     """Everything behind the routes of one worker."""
 
     recommender: Recommending
+    listeners: KeepingListeners
     reloader: Following
     checkpoints: Publishing
     session_store: Pinging

@@ -1,20 +1,27 @@
 """A published checkpoint of a small network and a real session store, for the walk."""
 
-from collections.abc import AsyncIterator, Iterator
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from time import time
 
 import pytest
 import torch
 
 from app.domain.catalogue import Catalogue, Track
-from app.domain.session import SessionLimits
+from app.domain.events import EventKind, ListenerEvent
+from app.domain.ranking import StepRequest
+from app.domain.session import ListenerSession, SessionLimits, StampedHidden
 from app.rnn.checkpoint import CheckpointDraft
 from app.rnn.manifest import Verdict
 from app.rnn.network import NetworkConfig, RecurrentNetwork
 from app.serving.engine import Engine
+from app.serving.listeners import Listeners
 from app.serving.recommender import Recommender
 from app.serving.reloader import Reloader
+from app.serving.turns import Turns
 from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import EmbeddedServer
 from app.stores.labels import promote
@@ -63,20 +70,78 @@ def checkpoints(tmp_path: Path) -> CheckpointStore:
     return store
 
 
+@dataclass(frozen=True)
+class Worker:
+    """What answers listeners in one worker process."""
+
+    recommender: Recommender
+    listeners: Listeners
+    reloader: Reloader
+    sessions: SessionStore
+
+
 @asynccontextmanager
-async def opened(checkpoints: CheckpointStore, url: str) -> AsyncIterator[Recommender]:
-    """Open one worker's recommender; opening two over one URL is having two workers."""
-    sessions = SessionStore.connect(url, ttl_s=600, timeout_s=2.0)
-    async with (
-        Reloader(checkpoints, interval_s=0.05) as reloader,
-        Engine(batch_size=8, batch_wait_us=0, queue_size=1000) as engine,
-    ):
-        yield Recommender(reloader, engine, sessions, LIMITS)
-    await sessions.aclose()
+async def opened(
+    checkpoints: CheckpointStore,
+    url: str,
+    *,
+    clock: Callable[[], float] = time,
+    store: type[SessionStore] = SessionStore,
+) -> AsyncIterator[Worker]:
+    """Open one worker; opening two over one URL is having two workers."""
+    sessions = store.connect(url, ttl_s=600, timeout_s=10.0)
+    turns = Turns()
+    try:
+        async with (
+            Reloader(checkpoints, interval_s=0.05) as reloader,
+            Engine(batch_size=8, batch_wait_us=0, queue_size=1000) as engine,
+        ):
+            yield Worker(
+                Recommender(reloader, engine, sessions, LIMITS, turns, clock),
+                Listeners(sessions, LIMITS, turns, clock),
+                reloader,
+                sessions,
+            )
+    finally:
+        await sessions.aclose()
 
 
 @pytest.fixture
-async def recommender(checkpoints: CheckpointStore, session_server: str) -> AsyncIterator[Recommender]:
-    """One worker's recommender."""
+async def worker(checkpoints: CheckpointStore, session_server: str) -> AsyncIterator[Worker]:
+    """One worker."""
     async with opened(checkpoints, session_server) as one:
         yield one
+
+
+@pytest.fixture
+def recommender(worker: Worker) -> Recommender:
+    """One worker's recommender."""
+    return worker.recommender
+
+
+@pytest.fixture
+def listeners(worker: Worker) -> Listeners:
+    """What its listeners may ask of their own data."""
+    return worker.listeners
+
+
+def someone() -> str:
+    """Return a listener nobody has heard of."""
+    return f"listener-{uuid.uuid4().hex}"
+
+
+def event(
+    listener_id: str, track: int | str, kind: EventKind = EventKind.PLAYED, at: float | None = None
+) -> ListenerEvent:
+    """Report one event, of a track by its row or id; now, where no time is given."""
+    track_id = track if isinstance(track, str) else f"t{track}"
+    return ListenerEvent(uuid.uuid4().hex, listener_id, kind, track_id, time() if at is None else at)
+
+
+def replayed(checkpoints: CheckpointStore, session: ListenerSession) -> StampedHidden:
+    """Return the state that the checkpoint of the stored state reaches by reading what is stored, in one go."""
+    assert session.hidden is not None
+    predictor = checkpoints.load(session.hidden.checkpoint_id)
+    read = session.advancing[: len(session.advancing) - session.unread]
+    tracks = tuple(int(track_id[1:]) for track_id in read)
+    return predictor.step([StepRequest(None, tracks, tracks, frozenset(), 0)])[0].hidden

@@ -20,11 +20,11 @@ def track(name: str) -> Track:
 
 async def test_listeners_are_answered_while_tracks_are_added(checkpoints: CheckpointStore, session_server: str) -> None:
     """By the checkpoint that was there, until the new one is promoted and loaded."""
-    async with opened(checkpoints, session_server) as recommender:
+    async with opened(checkpoints, session_server) as worker:
         adding = asyncio.create_task(Cataloguing(checkpoints).add([track("new")], to="stable", promote=False))
         answers = 0
         while not adding.done():
-            assert (await recommender.recommend(Ask(limit=3, recent=("t1",)))).pool_before == V
+            assert (await worker.recommender.recommend(Ask(limit=3, recent=("t1",)))).pool_before == V
             answers += 1
         added = await adding
     assert answers > 1

@@ -1,42 +1,20 @@
 """The walk: state that is right whoever takes it, answers that hold when the store is away."""
 
 import asyncio
-import time
-import uuid
-from collections.abc import Sequence
 
 import pytest
 
-from app.domain.events import EventKind, ListenerEvent, Outcome
+from app.domain.events import EventKind, Outcome
 from app.domain.playlist import Choosing, PlaylistAsk
-from app.domain.ranking import StepRequest
 from app.domain.recommendation import Ask, Recommendation
-from app.domain.session import StampedHidden
 from app.errors import Rejected, SessionStoreUnavailable, UnknownListener
+from app.serving.listeners import Listeners
 from app.serving.recommender import Recommender
 from app.stores.checkpoints import CheckpointStore
 from app.stores.labels import promote
-from tests.serving.conftest import LIMITS, V, draft, opened
+from tests.serving.conftest import LIMITS, V, draft, event, opened, replayed, someone
 
 pytestmark = pytest.mark.anyio
-
-
-def someone() -> str:
-    """Return a listener nobody has heard of."""
-    return f"listener-{uuid.uuid4().hex}"
-
-
-def event(
-    listener_id: str, track: int | str, kind: EventKind = EventKind.PLAYED, at: float | None = None
-) -> ListenerEvent:
-    track_id = track if isinstance(track, str) else f"t{track}"
-    return ListenerEvent(uuid.uuid4().hex, listener_id, kind, track_id, time.time() if at is None else at)
-
-
-def one_pass(checkpoints: CheckpointStore, name: str, tracks: Sequence[int]) -> StampedHidden:
-    """Return the state a checkpoint reaches by reading the tracks in one go."""
-    predictor = checkpoints.load(name)
-    return predictor.step([StepRequest(None, tuple(tracks), tuple(tracks), frozenset(), 0)])[0].hidden
 
 
 def titles(recommendation: Recommendation) -> list[str]:
@@ -50,24 +28,23 @@ async def test_events_through_two_workers_end_with_the_state_of_one_pass(
     ann = someone()
     async with opened(checkpoints, session_server) as first, opened(checkpoints, session_server) as second:
         for position in range(10):
-            await (first, second)[position % 2].observe(ann, [event(ann, position)], Ask(limit=3))
-        session = await first.listener(ann)
+            await (first, second)[position % 2].recommender.observe(ann, [event(ann, position)], Ask(limit=3))
+        session = await first.listeners.show(ann)
     assert session.seq == 10
-    assert session.hidden is not None
+    assert session.advancing == tuple(f"t{row}" for row in range(10))
     assert session.unread == 0
-    whole = one_pass(checkpoints, "stable", range(10))
-    assert _floats(session.hidden) == pytest.approx(_floats(whole), abs=1e-5)
+    assert session.hidden == replayed(checkpoints, session)
 
 
-async def test_a_long_session_still_equals_its_replay(recommender: Recommender, checkpoints: CheckpointStore) -> None:
+async def test_a_long_session_still_equals_its_replay(
+    recommender: Recommender, listeners: Listeners, checkpoints: CheckpointStore
+) -> None:
     """Beyond the bound the context starts again from its newest half; the law has no exception."""
     ann = someone()
     for row in range(3 * LIMITS.recent_tracks):
         await recommender.observe(ann, [event(ann, row)], Ask(limit=1))
-        session = await recommender.listener(ann)
-        assert session.hidden is not None
-        rows = [int(track_id[1:]) for track_id in session.advancing]
-        assert _floats(session.hidden) == pytest.approx(_floats(one_pass(checkpoints, "stable", rows)), abs=1e-5)
+        session = await listeners.show(ann)
+        assert session.hidden == replayed(checkpoints, session)
         assert len(session.recent) <= LIMITS.recent_tracks
 
 
@@ -81,14 +58,12 @@ async def test_concurrent_events_are_all_kept_in_one_order(checkpoints: Checkpoi
         opened(checkpoints, session_server) as d,
     ):
         answers = await asyncio.gather(
-            *((a, b, c, d)[row % 4].observe(ann, [event(ann, row)], Ask(limit=2)) for row in range(40))
+            *((a, b, c, d)[row % 4].recommender.observe(ann, [event(ann, row)], Ask(limit=2)) for row in range(40))
         )
-        session = await a.listener(ann)
+        session = await a.listeners.show(ann)
     assert sorted(answer.seq for answer in answers) == list(range(1, 41))
     assert session.seq == 40
-    assert session.hidden is not None
-    rows = [int(track_id[1:]) for track_id in session.advancing]
-    assert _floats(session.hidden) == pytest.approx(_floats(one_pass(checkpoints, "stable", rows)), abs=1e-5)
+    assert session.hidden == replayed(checkpoints, session)
 
 
 async def test_asking_again_without_an_event_gives_the_same_answer(recommender: Recommender) -> None:
@@ -145,7 +120,7 @@ async def test_a_skip_takes_back_the_play(recommender: Recommender) -> None:
 
 
 async def test_a_swap_replays_the_listener_under_the_new_checkpoint(
-    recommender: Recommender, checkpoints: CheckpointStore
+    recommender: Recommender, listeners: Listeners, checkpoints: CheckpointStore
 ) -> None:
     """The very next answer is of the new checkpoint, from the state it would have had all along."""
     ann = someone()
@@ -155,14 +130,16 @@ async def test_a_swap_replays_the_listener_under_the_new_checkpoint(
     async with asyncio.timeout(5):
         while (answer := await recommender.observe(ann, [], Ask(limit=3))).checkpoint_id != new:
             await asyncio.sleep(0.02)
-    session = await recommender.listener(ann)
+    session = await listeners.show(ann)
     assert session.hidden is not None
     assert session.hidden.checkpoint_id == new
-    assert _floats(session.hidden) == pytest.approx(_floats(one_pass(checkpoints, new, (3, 1, 4))), abs=1e-5)
+    assert session.hidden == replayed(checkpoints, session)
     assert answer.seq == 3
 
 
-async def test_a_batch_of_many_listeners_has_one_receipt_each_in_order(recommender: Recommender) -> None:
+async def test_a_batch_of_many_listeners_has_one_receipt_each_in_order(
+    recommender: Recommender, listeners: Listeners
+) -> None:
     """Outcomes come back in the order of the events, whoever they belong to."""
     ann, bob = someone(), someone()
     first = event(ann, 1)
@@ -175,31 +152,32 @@ async def test_a_batch_of_many_listeners_has_one_receipt_each_in_order(recommend
         "applied",
     ]
     assert [receipt.listener_id for receipt in receipts] == [ann, bob, ann, ann, bob]
-    assert (await recommender.listener(bob)).advancing == ("t2", "t3")
+    assert (await listeners.show(bob)).advancing == ("t2", "t3")
 
 
-async def test_a_forgotten_listener_is_gone(recommender: Recommender) -> None:
+async def test_a_forgotten_listener_is_gone(recommender: Recommender, listeners: Listeners) -> None:
     """Nothing is remembered, and forgetting again says so."""
     ann = someone()
     await recommender.observe(ann, [event(ann, 1)], Ask(limit=1))
-    assert await recommender.forget(ann)
-    assert not await recommender.forget(ann)
+    assert await listeners.forget(ann)
+    assert not await listeners.forget(ann)
     with pytest.raises(UnknownListener):
-        await recommender.listener(ann)
+        await listeners.show(ann)
 
 
-async def test_looking_does_not_create_a_listener(recommender: Recommender) -> None:
+async def test_looking_does_not_create_a_listener(recommender: Recommender, listeners: Listeners) -> None:
     """A ranking without an event stores nothing."""
     ann = someone()
     assert len((await recommender.observe(ann, [], Ask(limit=3))).tracks) == 3
     with pytest.raises(UnknownListener):
-        await recommender.listener(ann)
+        await listeners.show(ann)
 
 
 async def test_without_the_store_music_plays_on_and_nothing_is_promised(checkpoints: CheckpointStore) -> None:
     """The answer comes from the request, marked degraded; the event's receipt says to send it again."""
     ann = someone()
-    async with opened(checkpoints, "redis://127.0.0.1:1/0") as alone:
+    async with opened(checkpoints, "redis://127.0.0.1:1/0") as away:
+        alone = away.recommender
         answer = await alone.observe(ann, [event(ann, 6)], Ask(limit=5, recent=("t5",)))
         with pytest.raises(SessionStoreUnavailable):
             await alone.record([event(ann, 7)])
@@ -210,17 +188,17 @@ async def test_without_the_store_music_plays_on_and_nothing_is_promised(checkpoi
     assert stateless.degraded == ()
 
 
-async def test_a_playlist_repeats_nothing_and_changes_nothing(recommender: Recommender) -> None:
+async def test_a_playlist_repeats_nothing_and_changes_nothing(recommender: Recommender, listeners: Listeners) -> None:
     """Ahead of a listener: what was heard stays out, the session is as before."""
     ann = someone()
     await recommender.observe(ann, [event(ann, row) for row in (0, 1)], Ask(limit=1))
-    before = await recommender.listener(ann)
+    before = await listeners.show(ann)
     playlist = await recommender.playlist(PlaylistAsk(length=V, listener_id=ann))
     chosen = [ranked.track.track_id for ranked in playlist.tracks]
     assert len(chosen) == len(set(chosen)) == V - 3
     assert not {"t0", "t1", f"t{V - 1}"} & set(chosen)
     assert playlist.shortfall is not None
-    assert await recommender.listener(ann) == before
+    assert await listeners.show(ann) == before
 
 
 async def test_a_greedy_playlist_is_the_walk_taken_by_hand(recommender: Recommender) -> None:
@@ -260,9 +238,3 @@ async def test_seeds_nobody_knows_are_refused(recommender: Recommender) -> None:
     assert playlist.unknown_tracks == ("nope",)
     with pytest.raises(Rejected, match="None of the 1 seeds"):
         await recommender.playlist(PlaylistAsk(length=2, seeds=("nope",)))
-
-
-def _floats(hidden: StampedHidden) -> list[float]:
-    from array import array
-
-    return array("f", hidden.data).tolist()

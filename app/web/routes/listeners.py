@@ -33,7 +33,7 @@ _TOLD = told(InvalidRequest, UnknownListener, SessionStoreUnavailable)
 )
 async def show_listener(request: Request, listener_id: ListenerId) -> Response:
     """Show everything that is remembered of a listener, but for the hidden state, a cache of the recent tracks."""
-    session = await doors(request).recommender.listener(listener_id)
+    session = await doors(request).listeners.show(listener_id)
     return Response(_ANSWER.dump_json(listener_answer(session)), media_type="application/json")
 
 
@@ -47,6 +47,6 @@ async def show_listener(request: Request, listener_id: ListenerId) -> Response:
 )
 async def forget_listener(request: Request, listener_id: ListenerId) -> Response:
     """Delete everything that is remembered of a listener. 404 when there was nothing."""
-    if not await doors(request).recommender.forget(listener_id):
+    if not await doors(request).listeners.forget(listener_id):
         raise UnknownListener(f"Nothing is remembered of listener {listener_id!r}: no event came or it expired.")
     return Response(status_code=204)
