@@ -43,6 +43,9 @@ class Learner:
         if recipe.cooccurrence_start:
             self._start_from(cooccurrence_vectors(sessions, catalogue_size, recipe.embedding_size, recipe.seed))
         team.start_alike(list(self.network.state_dict().values()))
+        table = self.network.output_table if recipe.pull_back else None
+        self.start = None if table is None else table.detach().clone()
+        """The unit-length rows (V, K) the output table begins as, if it is to be pulled back to them."""
         self.batches = (
             SessionParallel(sessions, recipe.session_parallel)
             if recipe.session_parallel

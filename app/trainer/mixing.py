@@ -114,7 +114,7 @@ def mix_after(trained: TrainedNetwork, sessions: Sessions, run_dir: Path, on_sta
     """
     recipe = trained.recipe
     network = RecurrentNetwork(trained.network.config)
-    network.load_state_dict(RunFolder(run_dir).load_best(trained.best_epoch - 1))
+    network.load_state_dict(RunFolder(run_dir).load_searched())
     return mix(network.eval(), *sessions.split(recipe.validation_share), recipe, on_stage)
 
 

@@ -21,7 +21,8 @@ class Recipe:
     """The settings of one training run; those of the network are explained at NetworkConfig.
 
     Start: with `cooccurrence_start` the tracks' vectors begin as those of tracks heard near each other
-    (`cooccurrence.py`), else at random.
+    (`cooccurrence.py`), else at random. With `pull_back` the output table is afterwards moved back toward that start,
+    as far as validation says (`pull_back.py`).
     Sampling: catalogues of at most `full_softmax_up_to` tracks are ranked whole at each step; of larger ones the
     batch's targets and `negatives` tracks, drawn in proportion to (plays)^`negatives_power`. With `log_q` the softmax
     over them is corrected for how likely each was to be drawn.
@@ -36,6 +37,8 @@ class Recipe:
     Both rates rise over the first `warm_up` share of the run and then fall along half a cosine to `final_rate` of
     their height.
     `gradient_clip` bounds the length of the cells' gradient, and of the rows'.
+    Length: `epochs` over all sessions, fewer where those read about `learn_events` events (0: no such bound), never
+    less than two for that reason: little listening is read more often than much.
     Stopping: the newest `validation_share` of sessions (no more than `validation_targets` targets of them) judge each
     epoch; after `patience` epochs without a better one the best is kept. With `refit` the network is then trained
     anew, for as many epochs as were best, on all sessions.
@@ -61,6 +64,7 @@ class Recipe:
     input_dropout: float = 0.0
     layer_norm: bool = False
     cooccurrence_start: bool = False
+    pull_back: bool = False
     full_softmax_up_to: int = 5000
     negatives: int = 4096
     negatives_power: float = 0.5
@@ -72,6 +76,7 @@ class Recipe:
     learn_start: bool = True
     session_parallel: int = 0
     epochs: int = 10
+    learn_events: int = 0
     patience: int = 2
     optimizer: str = "adam"
     learning_rate: float = 0.003
@@ -100,7 +105,7 @@ class Recipe:
             _expect(getattr(self, name) >= 1, f"{name} of at least 1", getattr(self, name))
         for name in ("learning_rate", "table_learning_rate", "gradient_clip"):
             _expect(getattr(self, name) > 0, f"{name} above 0", getattr(self, name))
-        for name in ("negatives", "session_parallel", "logit_penalty", "table_inertia"):
+        for name in ("negatives", "session_parallel", "logit_penalty", "table_inertia", "learn_events"):
             _expect(getattr(self, name) >= 0, f"{name} of at least 0", getattr(self, name))
         losses = ("cross-entropy", *PAIRWISE_LOSSES)
         _expect(self.loss in losses, f"loss {', '.join(losses)}", self.loss)
@@ -112,6 +117,8 @@ class Recipe:
         _expect(0 < self.validation_share < 1, "validation_share between 0 and 1", self.validation_share)
         _expect(self.seed >= 0, "seed of at least 0", self.seed)
         _expect(not self.cooccurrence_start or self.embedding_size > 0, "embedding_size above 0 to start from", 0)
+        begins = self.cooccurrence_start and self.normalised
+        _expect(begins or not self.pull_back, "cooccurrence_start and normalised with pull_back", begins)
         self.network(1)  # refuses what contradicts itself before any data is read
 
     def network(self, catalogue_size: int) -> NetworkConfig:
@@ -119,6 +126,13 @@ class Recipe:
         own = asdict(self)
         shared = {field.name: own[field.name] for field in fields(NetworkConfig) if field.name in own}
         return NetworkConfig(catalogue_size=catalogue_size, **shared)
+
+    def planned(self, events: int) -> "Recipe":
+        """Return the recipe with the number of epochs it comes to for so many events to learn from."""
+        if not self.learn_events:
+            return self
+        enough = max(2, round(self.learn_events / max(events, 1)))
+        return replace(self, epochs=min(self.epochs, enough))
 
     def changed(self, changes: Mapping[str, Any]) -> "Recipe":
         """Return the recipe with settings replaced. Raises InvalidRequest for unknown names and wrong types."""

@@ -3,6 +3,7 @@
     run/
       state.safetensors        weights, optimiser state, and as metadata the point reached; replaced as one
       best-0003.safetensors    the weights of the best epoch so far
+      searched.safetensors     the weights the search ended with
       final.safetensors        the weights the run ended with
 
 Nothing is pickled. A crash at any moment leaves the state of before or of after. Knows nothing of how learning works.
@@ -20,8 +21,9 @@ from torch import Tensor
 
 from app.errors import NothingToResume
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _STATE = "state.safetensors"
+_SEARCHED = "searched.safetensors"
 _FINAL = "final.safetensors"
 
 
@@ -30,7 +32,8 @@ class RunState:
     """The point a run has reached: `batch` batches of `epoch` (from 0) are done.
 
     `history` holds one entry per finished epoch; `losses` and `events` add up the unfinished one. `identity` is what
-    must not change between interruption and resumption: data and recipe. `temperature` is known after the search.
+    must not change between interruption and resumption: data and recipe. `pull_back` and `temperature` are known
+    after the search.
     """
 
     identity: dict[str, Any]
@@ -43,6 +46,7 @@ class RunState:
     events_learned: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int | None = None
+    pull_back: float = 0.0
     temperature: float | None = None
     finished: bool = False
     format_version: int = FORMAT_VERSION
@@ -64,6 +68,7 @@ class RunFolder:
         self._path.mkdir(parents=True, exist_ok=True)
         for path in [
             self._path / _STATE,
+            self._path / _SEARCHED,
             self._path / _FINAL,
             *self._path.glob("best-*.safetensors"),
             *self._path.glob("*.partial"),
@@ -103,6 +108,14 @@ class RunFolder:
     def load_best(self, epoch: int) -> dict[str, Tensor]:
         """Read the weights of the best epoch. Raises NothingToResume when they cannot be read."""
         return self._read(_best_name(epoch))
+
+    def save_searched(self, weights: dict[str, Tensor]) -> None:
+        """Write what the search ended with; the state saved next will hold a temperature."""
+        self._write(_SEARCHED, weights, {})
+
+    def load_searched(self) -> dict[str, Tensor]:
+        """Read what the search ended with. Raises NothingToResume when it cannot be read."""
+        return self._read(_SEARCHED)
 
     def save_final(self, weights: dict[str, Tensor]) -> None:
         """Write what the run ended with; the state saved next will say that it has."""

@@ -22,12 +22,16 @@ class EpochRecord:
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """What a run ends with: the network of the best epoch, how it came about, and how fast."""
+    """What a run ends with: the network of the best epoch, how it came about, and how fast.
+
+    `pull_back` is the share by which its output table was moved back toward its start.
+    """
 
     network: RecurrentNetwork
     recipe: Recipe
     history: tuple[EpochRecord, ...]
     best_epoch: int
+    pull_back: float
     seconds: float
     events_per_s: float
 
@@ -36,6 +40,7 @@ class TrainedNetwork:
         return {
             "recipe": asdict(self.recipe),
             "best_epoch": self.best_epoch,
+            "pull_back": self.pull_back,
             "history": [asdict(record) for record in self.history],
             "seconds": round(self.seconds, 1),
             "events_per_s": round(self.events_per_s),

@@ -16,6 +16,7 @@ from app.errors import NothingToLearn, NothingToResume
 from app.rnn.network import RecurrentNetwork
 from app.trainer.learner import Learner
 from app.trainer.progress import Meter, OnProgress, TrainingProgress
+from app.trainer.pull_back import choose_pull_back, pull_back
 from app.trainer.recipe import Recipe
 from app.trainer.runs import RunFolder, RunState
 from app.trainer.team import ALONE, Team
@@ -59,6 +60,7 @@ class _Run:
         team: Team,
     ) -> None:
         self._sessions = dataset.sessions
+        recipe = recipe.planned(len(dataset.sessions.tracks))
         self._catalogue_size = len(dataset.catalogue)
         self._older, newest = dataset.sessions.split(recipe.validation_share)
         self._newest = thinned(newest, recipe.validation_targets)
@@ -80,17 +82,21 @@ class _Run:
         state = self._state
         if not state.finished:
             self._search()
-            if state.temperature is None:
-                state.temperature = self._team.from_lead(self._fit_temperature)
             refitted = self._refit() if self._recipe.refit else None
             state.finished = True
             if self._team.leads:
-                self._folder.save_final(refitted or self._folder.load_best(self._best))
+                self._folder.save_final(refitted or self._folder.load_searched())
                 self._folder.save(state, {})
         network = self._network(self._team.from_lead(self._folder.load_final)).tempered(state.temperature or 1.0)
         history = tuple(EpochRecord(**entry) for entry in state.history)
         return TrainedNetwork(
-            network.eval(), self._recipe, history, self._best + 1, self._meter.seconds, self._meter.events_per_s
+            network.eval(),
+            self._recipe,
+            history,
+            self._best + 1,
+            state.pull_back,
+            self._meter.seconds,
+            self._meter.events_per_s,
         )
 
     def _network(self, weights: dict[str, Tensor]) -> RecurrentNetwork:
@@ -98,9 +104,15 @@ class _Run:
         network.load_state_dict(weights)
         return network
 
-    def _fit_temperature(self) -> float:
+    def _settle(self, start: Tensor | None) -> tuple[float, float]:
+        """Choose pull-back and temperature, and keep the network they make of the best epoch's."""
         # A refit has learned from the sessions that could tell how sure it may be, so the search's network is asked.
-        return fit_temperature(self._network(self._folder.load_best(self._best)), self._newest)
+        network, share = self._network(self._folder.load_best(self._best)), 0.0
+        if start is not None:
+            share = choose_pull_back(network, start, self._newest)
+            pull_back(network, start, share)
+        self._folder.save_searched(network.state_dict())
+        return share, fit_temperature(network, self._newest)
 
     @property
     def _best(self) -> int:
@@ -118,6 +130,8 @@ class _Run:
             self._epoch(learner, self._recipe.epochs)
             self._judge(learner.network, self._meter.seconds - before)
             self._end_epoch(learner)
+        if state.temperature is None:
+            state.pull_back, state.temperature = self._team.from_lead(lambda: self._settle(learner.start))
 
     def _refit(self) -> dict[str, Tensor]:
         """Learn anew from all sessions, for as many epochs as were best."""
@@ -128,6 +142,8 @@ class _Run:
         while state.epoch <= self._best:
             self._epoch(learner, self._best + 1)
             self._end_epoch(learner)
+        if learner.start is not None:
+            pull_back(learner.network, learner.start, state.pull_back)
         return learner.network.state_dict()
 
     def _learner(self, sessions: Sessions) -> Learner:

@@ -64,11 +64,19 @@ def test_whole_numbers_may_stand_for_decimals() -> None:
         ('rnn_kind = "rwkv"', "rnn_kind elman, gru or lstm, got 'rwkv'"),
         ("tied = true\nembedding_size = 7", "embedding_size equal to the output's 100"),
         ("cooccurrence_start = true\nembedding_size = 0", "embedding_size above 0"),
+        ("pull_back = true", "cooccurrence_start and normalised with pull_back"),
+        ("learn_events = -1", "learn_events of at least 0"),
     ],
 )
 def test_what_is_wrong_is_named(text: str, message: str) -> None:
     with pytest.raises(InvalidRequest, match=message):
         Recipe.from_toml(text, "mine")
+
+
+@pytest.mark.parametrize(("events", "epochs"), [(1, 20), (100_000, 17), (850_000, 2), (50_000_000, 2)])
+def test_little_listening_is_read_more_often_than_much(events: int, epochs: int) -> None:
+    assert replace(Recipe(), epochs=20, learn_events=1_700_000).planned(events).epochs == epochs
+    assert replace(Recipe(), epochs=20).planned(events).epochs == 20
 
 
 def test_a_recipe_that_is_not_there_is_refused_with_those_that_are() -> None:
