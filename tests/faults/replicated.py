@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from app.stores import tethered
 from app.stores.embedded import find_server
 from app.stores.keys import session_key
+from tests.faults.proxy import Proxy
 from tests.stores.conftest import Server, free_port, new_listener, running, until
 
 NODE_TIMEOUT_MS = 2000
@@ -41,11 +42,17 @@ class Sentinels:
 
 
 @contextmanager
-def running_sentinels(folder: Path, *options: str) -> Iterator[Sentinels]:
-    """Start master, replica and three Sentinels that need two of them to agree; `options` are the two servers'."""
+def running_sentinels(folder: Path, *options: str, link: Proxy | None = None) -> Iterator[Sentinels]:
+    """Start master, replica and three Sentinels that need two of them to agree; `options` are the two servers'.
+
+    The replica follows over the `link`, if there is one.
+    """
     with ExitStack() as stack:
         master = stack.enter_context(running(find_server(), folder / "master", *options))
-        behind = ("--replicaof", "127.0.0.1", str(port_of(master)), "--repl-diskless-sync-delay", "0")
+        followed = port_of(master)
+        if link is not None:
+            link.target, followed = followed, link.port
+        behind = ("--replicaof", "127.0.0.1", str(followed), "--repl-diskless-sync-delay", "0")
         replica = stack.enter_context(running(find_server(), folder / "replica", *options, *behind))
         until(lambda: replica.nodes[0].info("replication")["master_link_status"] == "up", 20)
         ports = [free_port() for _ in range(3)]
@@ -103,6 +110,23 @@ class SixNodes:
     def kill(self, master: int) -> None:
         """Kill a master's process; the master's replica will take its place."""
         self.masters[master].signal(signal.SIGKILL)
+
+    def move(self, listener_id: str, *, giver: int, taker: int) -> None:
+        """Hand the slot of a listener's keys over, key by key, as a reshard does."""
+        slot = key_slot(session_key(listener_id))
+        old, new = self.masters[giver].nodes[0], self.masters[taker].nodes[0]
+        names = {node: _asked(node, "MYID").decode() for node in (old, new)}
+        _asked(new, "SETSLOT", slot, "IMPORTING", names[old])
+        _asked(old, "SETSLOT", slot, "MIGRATING", names[new])
+        while keys := _asked(old, "GETKEYSINSLOT", slot, 10):
+            for key in keys:
+                old.migrate("127.0.0.1", port_of(self.masters[taker]), key, 0, 2000)
+        for node in (new, old, *(server.nodes[0] for server in self.masters)):
+            _asked(node, "SETSLOT", slot, "NODE", names[new])
+
+
+def _asked(node: Any, *words: object) -> Any:
+    return node.execute_command("CLUSTER", *words)
 
 
 @contextmanager
