@@ -1,4 +1,4 @@
-"""The processes of a service: its own session store where none is named, and the workers that answer.
+"""The processes of a service: its own session store where none is named, a collector, and the workers that answer.
 
 This parent imports neither torch nor FastAPI: it only watches over those who do.
 """
@@ -7,13 +7,14 @@ import os
 import shutil
 import signal
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import structlog
 import uvicorn
 
 from app.settings import Settings
+from app.stores.companion import Companion
 from app.stores.embedded import EmbeddedServer
 from app.telemetry import configure_logging
 from app.web.server import serve
@@ -21,6 +22,8 @@ from app.web.server import serve
 log = structlog.get_logger(__name__)
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+# How long the collector may take for its last round; what it does not manage waits in Redis for the next start.
+LAST_ROUND_S = 2.0
 
 
 def run_service(settings: Settings) -> None:
@@ -30,11 +33,15 @@ def run_service(settings: Settings) -> None:
     configure_logging(settings.log_format, settings.log_level)
     if settings.host not in LOOPBACK:
         log.warning("open_to_the_network", host=settings.host, advice="there are no API keys: put a proxy in front")
-    if settings.redis_url is not None:
+    with ExitStack() as running:
+        if settings.redis_url is None:
+            server = running.enter_context(EmbeddedServer(settings.data_dir, durability=settings.durability))
+            settings = settings.model_copy(update={"redis_url": server.url})
+        if settings.collect_events:
+            # Ended after the workers and before the store: what they took in last is collected too.
+            environment = {**os.environ, **settings.to_environment()}
+            running.enter_context(Companion(["collect"], environment, patience_s=LAST_ROUND_S))
         _run_workers(settings)
-        return
-    with EmbeddedServer(settings.data_dir, durability=settings.durability) as server:
-        _run_workers(settings.model_copy(update={"redis_url": server.url}))
 
 
 def _run_workers(settings: Settings) -> None:

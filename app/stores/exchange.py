@@ -10,6 +10,7 @@ from typing import Any
 
 from redis import exceptions
 
+from app.errors import SessionStoreUnavailable
 from app.stores.connection import connect
 from app.stores.refusals import refusal
 from app.stores.scripts import Script
@@ -30,6 +31,13 @@ class Exchange:
 
     async def send(self, commands: Sequence[Command]) -> list[Any]:
         """Return the replies to commands, an exception where one was refused for what it asks."""
+        return _all_served(await self.answers(commands))
+
+    async def answers(self, commands: Sequence[Command]) -> list[Any]:
+        """Return the replies to commands; where a server could not serve, the outage stands in the reply's place.
+
+        Of a cluster some nodes may answer and others not. Raise the outage when nobody can be asked.
+        """
         if not commands:
             return []
         try:
@@ -40,21 +48,22 @@ class Exchange:
             if unavailable is None:
                 raise
             raise unavailable from error
-        for reply in replies:
-            if isinstance(reply, Exception) and (unavailable := refusal(reply)):
-                raise unavailable from reply
-        return replies
+        return [_in_our_words(reply) for reply in replies]
 
     async def run(self, script: Script, commands: Sequence[Command]) -> list[Any]:
-        """Run a script once for each tuple of key count, keys and arguments; return the replies as `send` does.
+        """Run a script once for each tuple of key count, keys and arguments; return the replies as `send` does."""
+        return _all_served(await self.run_each(script, commands))
+
+    async def run_each(self, script: Script, commands: Sequence[Command]) -> list[Any]:
+        """Run a script as `run` does; return the replies as `answers` does.
 
         A server that does not know it (restarted, SCRIPT FLUSH, a new node) is sent the source: EVAL, unlike
         SCRIPT LOAD, goes to the node that has the key, in the same pipeline.
         """
-        replies = await self.send([("EVALSHA", script.sha, *command) for command in commands])
+        replies = await self.answers([("EVALSHA", script.sha, *command) for command in commands])
         unknown = [place for place, reply in enumerate(replies) if isinstance(reply, exceptions.NoScriptError)]
         if unknown:
-            again = await self.send([("EVAL", script.source, *commands[place]) for place in unknown])
+            again = await self.answers([("EVAL", script.source, *commands[place]) for place in unknown])
             for place, reply in zip(unknown, again, strict=True):
                 replies[place] = reply
         return replies
@@ -62,6 +71,20 @@ class Exchange:
     async def aclose(self) -> None:
         """Close every connection; a later command opens them again."""
         await self._link.aclose()
+
+
+def _all_served(replies: list[Any]) -> list[Any]:
+    for reply in replies:
+        if isinstance(reply, SessionStoreUnavailable):
+            raise reply
+    return replies
+
+
+def _in_our_words(reply: Any) -> Any:
+    outage = refusal(reply) if isinstance(reply, Exception) else None
+    if outage is not None:
+        outage.__cause__ = reply
+    return reply if outage is None else outage
 
 
 def checked(reply: Any) -> Any:

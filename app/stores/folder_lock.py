@@ -9,17 +9,22 @@ from typing import IO
 from app.errors import DataFolderInUse
 
 PATIENCE_S = 5.0
+_ADVICE = "Stop it, or give this service another SEGUE_DATA_DIR, or let both use one server by SEGUE_REDIS_URL."
 
 
 class FolderLock:
     """A lock held by a process and by every child that inherits its descriptor, until the last of them is gone.
 
+    `doing` and `advice` tell whoever comes second what the owner does there, and what may be done about it.
+
     The server of a data folder inherits it from the service: two servers on one append-only file would ruin it, and
     a server may outlive its service by a moment.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, doing: str = "keeps its sessions", advice: str = _ADVICE) -> None:
         self._path = path
+        self._doing = doing
+        self._advice = advice
         self._file: IO[str] | None = None
 
     def fileno(self) -> int:
@@ -37,9 +42,8 @@ class FolderLock:
             if time.monotonic() > deadline or (owner.isdigit() and _lives(int(owner))):
                 file.close()
                 raise DataFolderInUse(
-                    f"Expected the folder {str(self._path.parent)!r} to be free, but process {owner or '?'} keeps its "
-                    "sessions there. Stop it, or give this service another SEGUE_DATA_DIR, or let both use one server "
-                    "by SEGUE_REDIS_URL."
+                    f"Expected the folder {str(self._path.parent)!r} to be free, but process {owner or '?'} "
+                    f"{self._doing} there. {self._advice}"
                 )
             time.sleep(0.05)
         file.truncate(0)

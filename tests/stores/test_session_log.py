@@ -8,27 +8,15 @@ from typing import Any
 import pytest
 
 from app.domain.event_log import Forgotten, LogEntry, Merged
-from app.domain.events import EventKind, ListenerEvent
-from app.domain.recommendation import EventReceipt
-from app.domain.session import ListenerSession
 from app.errors import SessionConflict, SessionStoreUnavailable
 from app.stores import event_record
 from app.stores.embedded import find_server
 from app.stores.keys import LANES, events_key, lane_of
 from app.stores.session_store import SessionStore
-from tests.stores.conftest import LIMITS, START, Server, committed, new_listener, running
+from tests.stores.conftest import START, Server, committed, new_listener, running
+from tests.stores.event_logs import played
 
 pytestmark = pytest.mark.anyio
-
-
-def played(session: ListenerSession, event_id: str, at: float = START) -> tuple[ListenerSession, LogEntry]:
-    """Return the session after one more track, and the entry for the log."""
-    event = ListenerEvent(event_id, session.listener_id, EventKind.PLAYED, f"track {event_id}", at)
-    later, outcome = session.after(event, known=True, now=START + 1, limits=LIMITS)
-    receipt = EventReceipt(event_id, session.listener_id, outcome, later.seq)
-    entry = LogEntry.of(later, event, receipt, "checkpoint")
-    assert entry is not None
-    return later, entry
 
 
 def written(server: Server, listener_id: str) -> list[event_record.Written]:
