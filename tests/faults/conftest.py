@@ -21,6 +21,8 @@ _FIGURES = pytest.StashKey[list[str]]()
 
 # What is promised: so long after a fault ends the service goes on as if nothing had been.
 RECOVERY_S = 5.0
+# Redis's default, everysec, may lose what it acknowledged when it is killed.
+KEEPING = ("--appendonly", "yes", "--appendfsync", "always")
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,7 @@ def _service(models: CheckpointStore, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """A server of one test's own, to be ill-treated."""
-    keeping = ("--appendonly", "yes", "--appendfsync", "always", "--enable-debug-command", "yes")
-    with running(find_server(), tmp_path / "server", *keeping) as server:
+    with running(find_server(), tmp_path / "server", *KEEPING, "--enable-debug-command", "yes") as server:
         yield server
 
 

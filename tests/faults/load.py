@@ -97,6 +97,10 @@ class Load:
         return self
 
     def __exit__(self, *failure: object) -> None:
+        self.finish()
+
+    def finish(self) -> None:
+        """Let every caller get its last event acknowledged, and end."""
         self._ending.set()
         for thread in self._threads:
             thread.join(PATIENCE_S + 30)
