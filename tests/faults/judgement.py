@@ -1,15 +1,18 @@
-"""What must be true when all is over: every acknowledged event is in its listener's record, once, and the stored
-hidden state is the replay of what is stored.
+"""What must be true when all is over: every acknowledged event is in its listener's record and in the event log, once,
+and the stored hidden state is the replay of what is stored.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.domain.events import EventKind, ListenerEvent
 from app.domain.ranking import StepRequest
 from app.domain.session import ListenerSession, StampedHidden
+from app.formats.event_log import current_files
 from app.rnn.predictor import Predictor
+from app.stores.event_files import read_file
 from app.stores.session_store import SessionStore
 from tests.faults.load import Report
 
@@ -47,6 +50,15 @@ async def judge(url: str, acknowledged: Mapping[str, Sequence[Report]], predicto
             wrong.append(listener)
     await store.aclose()
     return Judgement(len(acknowledged), missing, twice, tuple(wrong))
+
+
+def logged(folder: Path) -> Counter[tuple[str, str]]:
+    """Count the rows of each event, by listener and event id, in the event log's folder."""
+    rows: Counter[tuple[str, str]] = Counter()
+    for file in current_files(folder):
+        for table in read_file(file.path, ("listener_id", "event_id")):
+            rows.update(zip(table["listener_id"].to_pylist(), table["event_id"].to_pylist(), strict=True))
+    return rows
 
 
 def is_its_replay(session: ListenerSession, predictor: Predictor) -> bool:

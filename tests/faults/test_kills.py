@@ -19,6 +19,8 @@ def test_kills_lose_and_double_nothing(models: CheckpointStore, tmp_path: Path, 
     assert outcome.judgement.missing == 0
     assert outcome.judgement.twice == 0
     assert outcome.judgement.not_the_replay == ()
+    assert outcome.not_logged == 0
+    assert outcome.logged_twice == 0
     assert outcome.workers_left == WORKERS
     assert sum(kill.processes for kill in outcome.kills) > 3
     assert len(outcome.told.acknowledged) > 100
