@@ -135,6 +135,11 @@ class RecurrentNetwork(nn.Module):
         return sum(self._state_sizes)
 
     @property
+    def read_size(self) -> int:
+        """Floats of hidden state that only reading can make: all but the joined last input, which its track tells."""
+        return sum(layer.cell.state_size for layer in self._layers)
+
+    @property
     def _state_sizes(self) -> list[int]:
         last = [self.config.embedding_size] if self.config.skip_input else []
         return [*(layer.cell.state_size for layer in self._layers), *last]
@@ -152,12 +157,17 @@ class RecurrentNetwork(nn.Module):
         inputs = functional.embedding(tracks.clamp(min=0), self.input_table)
         return self.read(inputs, None if bool(present.all()) else present, hidden)
 
+    def joined(self, tracks: Tensor) -> Tensor:
+        """Return what is joined to the hidden state (B, E or 0) after these last tracks (B,); zeros for PADDING."""
+        if not self.config.skip_input:
+            return self.input_table.new_zeros(len(tracks), 0)
+        inputs = self._as_read(functional.embedding(tracks.clamp(min=0), self.input_table))
+        return torch.where((tracks != PADDING)[:, None], inputs, 0.0)
+
     def read(self, inputs: Tensor, present: Tensor | None, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Read rows of `input_table` (B, T, ·) where `present` (B, T; None: everywhere), as `forward` does."""
         states = list(torch.split(self.start(len(inputs)) if hidden is None else hidden, self._state_sizes, 1))
-        if self.config.normalised_input:
-            inputs = functional.normalize(inputs, dim=-1) * math.sqrt(self.config.embedding_size)
-        inputs = functional.dropout(inputs, self.config.input_dropout, self.training)
+        inputs = functional.dropout(self._as_read(inputs), self.config.input_dropout, self.training)
         top = inputs
         for depth, layer in enumerate(self._layers):
             top, states[depth] = layer(top, present, states[depth])
@@ -175,6 +185,12 @@ class RecurrentNetwork(nn.Module):
         if self.config.temperature != 1.0:
             outputs = outputs / self.config.temperature
         return outputs, torch.cat(states, 1)
+
+    def _as_read(self, inputs: Tensor) -> Tensor:
+        """Return rows of `input_table` (..., E) as the layers meet them."""
+        if not self.config.normalised_input:
+            return inputs
+        return functional.normalize(inputs, dim=-1) * math.sqrt(self.config.embedding_size)
 
     def ranking_rows(self, rows: Tensor) -> Tensor:
         """Return rows of the output table (..., K) as they meet the outputs: of unit length in a cosine softmax."""

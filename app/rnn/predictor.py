@@ -11,9 +11,10 @@ from torch import Tensor
 
 from app.domain.catalogue import Catalogue
 from app.domain.ranking import Step, StepRequest
+from app.domain.session import StampedHidden
 from app.errors import IncompatibleCheckpoint
 from app.rnn.evidence import heard_rows
-from app.rnn.hidden import stamp, unstamp
+from app.rnn.hidden import last_tracks, stamp, unstamp
 from app.rnn.hidden_bytes import Precision
 from app.rnn.mixture import Mixture
 from app.rnn.network import PADDING, RecurrentNetwork
@@ -56,7 +57,7 @@ class Predictor:
     @torch.inference_mode()
     def step(self, requests: Sequence[StepRequest]) -> list[Step]:
         """Answer each request: read its tracks on top of its hidden state, rank what may follow."""
-        hidden = unstamp(self.checkpoint_id, [request.hidden for request in requests], self.network.state_size)
+        hidden = self.opened([request.hidden for request in requests])
         outputs, hidden = self._read([request.tracks for request in requests], hidden)
         excluded, limits = [request.excluded for request in requests], [request.limit for request in requests]
         if self.mixture is None:
@@ -65,8 +66,24 @@ class Predictor:
             # Who asks for no ranking is not searched for.
             heard = heard_rows([request.recent if request.limit else () for request in requests])
             rankings = self.mixture.top(self.ranker, outputs, heard, excluded, limits)
-        states = stamp(self.checkpoint_id, hidden, self.precision)
+        states = self._sealed(requests, hidden)
         return [Step(state, ranking) for state, ranking in zip(states, rankings, strict=True)]
+
+    def opened(self, stamped: Sequence[StampedHidden | None]) -> Tensor:
+        """Return the hidden states (B, S) as the network carries them."""
+        joins = self.network.config.skip_input
+        hidden = unstamp(self.checkpoint_id, stamped, self.network.read_size, with_last=joins)
+        return torch.cat((hidden, self.network.joined(last_tracks(stamped))), 1) if joins else hidden
+
+    def _sealed(self, requests: Sequence[StepRequest], hidden: Tensor) -> list[StampedHidden]:
+        """Return the states to be stored; where nothing was read it is the one that came."""
+        last = [request.tracks[-1] if request.tracks else PADDING for request in requests]
+        read = hidden[:, : self.network.read_size]
+        states = stamp(self.checkpoint_id, read, self.precision, last if self.network.config.skip_input else None)
+        return [
+            state if request.tracks or request.hidden is None else request.hidden
+            for request, state in zip(requests, states, strict=True)
+        ]
 
     def _read(self, playlists: Sequence[tuple[int, ...]], hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Read ragged playlists on top of hidden (B, S); return the last outputs (B, K) and the new hidden.

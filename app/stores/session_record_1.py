@@ -1,7 +1,8 @@
 """Session records of schema 1, as Segue wrote them before blocks could end. Only ever read.
 
 The body lists session id, (checkpoint id, hidden state) or nil, unread, context, track ids, kinds, first time, steps
-between times, event digests, blocked tracks, blocked artists, time of update.
+between times, event digests, blocked tracks, blocked artists, time of update. The hidden state, of a form that is no
+longer read, is left out: it is a cache, replayed at the next event.
 """
 
 import struct
@@ -13,7 +14,7 @@ from typing import Any
 
 from app.domain.blocks import Block
 from app.domain.events import DIGEST_SIZE, EventKind
-from app.domain.session import HeardTrack, ListenerSession, StampedHidden
+from app.domain.session import HeardTrack, ListenerSession
 from app.stores.record_columns import unpacked
 
 _KINDS = ("played", "finished", "skipped", "liked", "disliked", "seeded")
@@ -25,7 +26,7 @@ _heard_track = partial(tuple.__new__, HeardTrack)
 
 def session_of_schema_1(listener_id: str, incarnation: int, seq: int, body: Sequence[Any]) -> ListenerSession:
     """Return the session in a body of schema 1."""
-    session_id, hidden, unread, context, ids, kinds, start, times, digests, tracks, artists, updated_at = body
+    session_id, _, _, context, ids, kinds, start, times, digests, tracks, artists, updated_at = body
     columns = zip(
         _ids(ids),
         [at / 1000 for at in _times(start, times, len(kinds))],
@@ -37,8 +38,8 @@ def session_of_schema_1(listener_id: str, incarnation: int, seq: int, body: Sequ
         listener_id,
         seq,
         session_id,
-        None if hidden is None else StampedHidden(*hidden),
-        unread,
+        None,
+        0,
         context,
         tuple(map(_heard_track, columns)),
         tuple(digest[:DIGEST_SIZE] for (digest,) in struct.iter_unpack(f"{_LONG_DIGEST}s", digests)),

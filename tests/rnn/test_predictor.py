@@ -11,7 +11,6 @@ from app.domain.catalogue import Catalogue, Track
 from app.domain.ranking import Step, StepRequest
 from app.domain.session import StampedHidden
 from app.errors import IncompatibleCheckpoint
-from app.rnn.hidden import unstamp
 from app.rnn.network import NetworkConfig, RecurrentNetwork
 from app.rnn.predictor import Predictor
 from tests.rnn.memories import new_mixture
@@ -30,7 +29,7 @@ PREDICTOR = predictor()
 
 
 def state(step: Step) -> torch.Tensor:
-    return unstamp("one", [step.hidden], PREDICTOR.network.state_size)
+    return PREDICTOR.opened([step.hidden])
 
 
 def test_twenty_steps_end_with_the_state_of_one_pass() -> None:
@@ -136,3 +135,21 @@ def test_with_a_mixture_a_batch_answers_as_its_singles(batch: list[StepRequest])
         assert not set(together.ranking.tracks) & request.excluded
         if not request.recent:
             assert together.ranking.tracks == network.ranking.tracks
+
+
+def test_asking_again_changes_no_state() -> None:
+    """Nothing is read: the ranking is that of before, the state the very same, in whatever precision it is kept."""
+    rounding = predictor()
+    rounding.precision = "half"
+    read = rounding.step([StepRequest(None, (3, 5), (3, 5), frozenset(), 9)])[0]
+    again = PREDICTOR.step([StepRequest(read.hidden, (), (3, 5), frozenset(), 9)])[0]
+    assert again.hidden is read.hidden
+    assert again.ranking.tracks == read.ranking.tracks
+
+
+def test_the_joined_input_is_stored_as_its_track() -> None:
+    read = PREDICTOR.step([StepRequest(None, (3, 5), (3, 5), frozenset(), 0)])[0]
+    joined = PREDICTOR.network(torch.tensor([[3, 5]]))[1][:, PREDICTOR.network.read_size :]
+    assert torch.equal(PREDICTOR.opened([read.hidden])[:, PREDICTOR.network.read_size :], joined)
+    assert not PREDICTOR.opened([None]).any()
+    assert len(read.hidden.data) <= 4 * PREDICTOR.network.read_size + 4
