@@ -14,7 +14,18 @@ from app.web.envelope import Envelope
 from app.web.metrics import RequestMetrics
 from app.web.openapi import describe
 from app.web.problems import HANDLERS
-from app.web.routes import added_tracks, events, health, listeners, models, next_tracks, playlists, problems, tracks
+from app.web.routes import (
+    added_tracks,
+    blocks,
+    events,
+    health,
+    listeners,
+    models,
+    next_tracks,
+    playlists,
+    problems,
+    tracks,
+)
 
 DESCRIPTION = """\
 Segue answers one question for a music app, at every moment of listening: *what plays next?*
@@ -50,7 +61,7 @@ def build_api(lifespan: Lifespan, metrics: RequestMetrics | None = None) -> Fast
     )
     app.state.metrics = metrics
     # The hot calls first. Not include_router: it puts a look-up of its own in front of every request.
-    for module in (next_tracks, events, playlists, tracks, listeners, models, added_tracks, health, problems):
+    for module in (next_tracks, events, playlists, tracks, listeners, blocks, models, added_tracks, health, problems):
         app.router.routes.extend(module.router.routes)
     app.add_middleware(Envelope, metrics=metrics)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]

@@ -13,12 +13,22 @@ from pydantic.json_schema import models_json_schema
 
 from app.web.problems import CODES, PROBLEMS
 from app.web.schemas.added_tracks import AddTracksRequest
+from app.web.schemas.blocks import BlocksRequest
 from app.web.schemas.events import EventsRequest
+from app.web.schemas.listeners import MergeRequest, ResetRequest
 from app.web.schemas.next_tracks import NextRequest
 from app.web.schemas.playlists import PlaylistRequest
 from app.web.schemas.problems import ProblemAnswer
 
-REQUEST_BODIES: tuple[type[BaseModel], ...] = (EventsRequest, NextRequest, PlaylistRequest, AddTracksRequest)
+REQUEST_BODIES: tuple[type[BaseModel], ...] = (
+    EventsRequest,
+    NextRequest,
+    PlaylistRequest,
+    AddTracksRequest,
+    BlocksRequest,
+    ResetRequest,
+    MergeRequest,
+)
 _REFERENCE = "#/components/schemas/{model}"
 
 REQUEST_ID = {

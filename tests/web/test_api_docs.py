@@ -49,7 +49,7 @@ class Call:
                     call.headers[name] = value
                 case "-d":
                     call.body = next(words)
-                    call.method = "POST"
+                    call.method = "POST" if call.method == "GET" else call.method
                 case "-w":
                     call.prints_status = next(words) == "%{http_code}"
                 case url:

@@ -13,6 +13,8 @@ REQUESTS = [
         ("/v1/next", examples.NEXT_REQUESTS),
         ("/v1/events", examples.EVENTS_REQUESTS),
         ("/v1/playlists", examples.PLAYLIST_REQUESTS),
+        ("/v1/listeners/ann/reset", examples.RESET_REQUESTS),
+        ("/v1/listeners/ann/merge", examples.MERGE_REQUESTS),
     )
     for name, body in named.items()
 ]
@@ -24,3 +26,11 @@ def test_every_request_example_is_answered(service: httpx.Client, path: str, bod
     response = service.post(path, json=body)
     assert response.status_code == 200, response.text
     assert "unknown_track" not in response.text.replace("unknown_tracks", "")
+
+
+@pytest.mark.parametrize("body", examples.BLOCKS_REQUESTS.values(), ids=examples.BLOCKS_REQUESTS)
+def test_every_example_of_blocks_is_answered(service: httpx.Client, body: dict[str, Any]) -> None:
+    """Set, and gone again."""
+    response = service.put("/v1/listeners/ann/blocks", json=body)
+    assert response.status_code == 200, response.text
+    assert service.delete("/v1/listeners/ann/blocks").status_code == 200

@@ -15,7 +15,9 @@ from app.web.api import build_api
 from app.web.openapi import HEADERS, REQUEST_BODIES
 from app.web.problems import CODES
 from app.web.schemas.added_tracks import AddedTracksAnswer
+from app.web.schemas.blocks import BlocksAnswer
 from app.web.schemas.events import EventsAnswer
+from app.web.schemas.exports import ExportAnswer
 from app.web.schemas.health import AliveAnswer, ReadyAnswer
 from app.web.schemas.listeners import ListenerAnswer
 from app.web.schemas.models import ModelsAnswer
@@ -74,7 +76,15 @@ REQUESTS = [
     (model, name, example)
     for model, named in zip(
         REQUEST_BODIES,
-        (examples.EVENTS_REQUESTS, examples.NEXT_REQUESTS, examples.PLAYLIST_REQUESTS, examples.ADD_TRACKS_REQUESTS),
+        (
+            examples.EVENTS_REQUESTS,
+            examples.NEXT_REQUESTS,
+            examples.PLAYLIST_REQUESTS,
+            examples.ADD_TRACKS_REQUESTS,
+            examples.BLOCKS_REQUESTS,
+            examples.RESET_REQUESTS,
+            examples.MERGE_REQUESTS,
+        ),
         strict=True,
     )
     for name, example in named.items()
@@ -96,6 +106,11 @@ def test_every_request_example_is_a_request(model: Any, name: str, example: dict
         (TracksAnswer, examples.TRACKS_ANSWER),
         (TrackAnswer, examples.TRACK_ANSWER),
         (ListenerAnswer, examples.LISTENER_ANSWER),
+        (ListenerAnswer, examples.RESET_ANSWER),
+        (ListenerAnswer, examples.MERGE_ANSWER),
+        (ExportAnswer, examples.EXPORT_ANSWER),
+        (BlocksAnswer, examples.BLOCKS_ANSWER),
+        (BlocksAnswer, examples.UNBLOCKED_ANSWER),
         (ModelsAnswer, examples.MODELS_ANSWER),
         (AddedTracksAnswer, examples.ADDED_TRACKS_ANSWER),
         (AliveAnswer, examples.ALIVE_ANSWER),

@@ -47,8 +47,9 @@ async def report_events(request: Request) -> Response:
     """Report 1 to 1000 events of any listeners; each gets one outcome, in the order sent.
 
     `applied`; `duplicate`: this `event_id` was applied before; `late`: remembered, without rewinding the session;
-    `unknown_track`: remembered, not read by the network; `rejected`: malformed, see `detail`, the others are not
-    affected. On 503 nothing has to be sorted out: send the same events again, their ids keep them from counting twice.
+    `unknown_track`: remembered, not read by the network; `rejected`: malformed, or not to be stored for want of
+    consent, see `detail`, the others are not affected. On 503 nothing has to be sorted out: send the same events
+    again, their ids keep them from counting twice.
     """
     body = await read_json(request)
     recommender = doors(request).recommender

@@ -35,14 +35,14 @@ async def next_tracks(request: Request) -> Response:
 
     The answer to a repeated `event_id` is the same recommendation: the event is applied once. When the session
     store is away the answer comes from `recent` and the events alone, `degraded` says `state_unavailable`, and the
-    events' outcome is `rejected`: send them again.
+    events' outcome is `rejected`: send them again. With `consent: false` nothing is read or stored.
     """
     asked = parse(await read_json(request), NextRequest)
     recommender = doors(request).recommender
-    if asked.listener_id is None:
-        recommendation = await recommender.recommend(asked.ask())
+    if asked.keeper is None:
+        recommendation = await recommender.recommend(asked.ask(), asked.listened())
     else:
-        recommendation = await recommender.observe(asked.listener_id, asked.events_of(asked.listener_id), asked.ask())
+        recommendation = await recommender.observe(asked.keeper, asked.listened(), asked.ask())
     request.app.state.metrics.stages(recommendation.stage_us)
     return Response(
         _ANSWER.dump_json(next_answer(recommendation)),

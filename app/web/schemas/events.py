@@ -16,6 +16,7 @@ from app.domain.recommendation import EventReceipt
 from app.web.schemas.fields import Identifier, Moment, RequestBody
 
 MAX_EVENTS = 1000
+NO_CONSENT = "Nothing was stored: consent is false. To have it used for one answer, send it with POST /v1/next."
 
 
 class EventBody(RequestBody):
@@ -42,14 +43,33 @@ class EventBody(RequestBody):
         )
 
 
+class EventAnswer(TypedDict):
+    """What became of one event. `seq` is the listener's event count after it; null where it was rejected unread."""
+
+    event_id: str | None
+    listener_id: str | None
+    outcome: Outcome
+    seq: int | None
+    detail: str | None
+
+
 class ListenerEventBody(EventBody):
     """One thing one of many listeners did."""
 
     listener_id: Identifier = Field(description="Whose event it is.")
+    consent: bool = Field(True, description="Whether the listener lets it be stored; where not, nothing is.")
 
-    def event(self) -> ListenerEvent:
-        """Return the event."""
-        return self.of(self.listener_id)
+    def event(self) -> ListenerEvent | EventAnswer:
+        """Return the event, or the answer to one that may not be stored."""
+        if self.consent:
+            return self.of(self.listener_id)
+        return {
+            "event_id": self.event_id,
+            "listener_id": self.listener_id,
+            "outcome": Outcome.REJECTED,
+            "seq": None,
+            "detail": NO_CONSENT,
+        }
 
 
 class EventsRequest(RequestBody):
@@ -64,16 +84,6 @@ class UncheckedEventsRequest(RequestBody):
     events: Annotated[tuple[Any, ...], Field(min_length=1, max_length=MAX_EVENTS)]
 
 
-class EventAnswer(TypedDict):
-    """What became of one event. `seq` is the listener's event count after it; null where it was rejected unread."""
-
-    event_id: str | None
-    listener_id: str | None
-    outcome: Outcome
-    seq: int | None
-    detail: str | None
-
-
 class EventsAnswer(TypedDict):
     """One outcome per event, in the order they were sent."""
 
@@ -85,7 +95,7 @@ def event_answers(receipts: Sequence[EventReceipt]) -> list[EventAnswer]:
     return [
         {
             "event_id": receipt.event_id,
-            "listener_id": receipt.listener_id,
+            "listener_id": receipt.listener_id or None,
             "outcome": receipt.outcome,
             "seq": receipt.seq,
             "detail": receipt.detail,

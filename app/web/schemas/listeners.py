@@ -1,14 +1,17 @@
-"""What is remembered of a listener, for the listener to see.
+"""What is remembered of a listener, for the listener to see and to change.
 
 The hidden state stays inside: it is a cache of the recent tracks and means nothing elsewhere.
 """
 
+from typing import Annotated
+
+from pydantic import Field
 from typing_extensions import TypedDict
 
-from app.domain.blocks import Block
 from app.domain.events import EventKind
 from app.domain.session import ListenerSession
-from app.web.schemas.fields import rfc_3339
+from app.web.schemas.blocks import BlockedArtistAnswer, BlockedTrackAnswer, blocked_artists, blocked_tracks
+from app.web.schemas.fields import Identifier, RequestBody, rfc_3339
 
 
 class HeardTrackAnswer(TypedDict):
@@ -21,31 +24,34 @@ class HeardTrackAnswer(TypedDict):
     current: bool
 
 
-class BlockedTrackAnswer(TypedDict):
-    """A track that may not come next; `until` is null where that is for good."""
-
-    track_id: str
-    until: str | None
-
-
-class BlockedArtistAnswer(TypedDict):
-    """An artist who may not come next, however spelled."""
-
-    artist: str
-    until: str | None
-
-
 class ListenerAnswer(TypedDict):
-    """A listener's session. In `recent`, oldest first, those `current` belong to the listening session going on."""
+    """A listener's session. In `recent`, oldest first, those `current` belong to the listening session going on.
+
+    `session_id` is null where none is going on: before the first event and after a reset.
+    """
 
     listener_id: str
     seq: int
-    session_id: str
+    session_id: str | None
     checkpoint_id: str | None
     recent: list[HeardTrackAnswer]
     blocked_tracks: list[BlockedTrackAnswer]
     blocked_artists: list[BlockedArtistAnswer]
     updated_at: str
+
+
+class ResetRequest(RequestBody):
+    """How much is to be forgotten."""
+
+    keep_recent: bool = Field(
+        False, description="Whether the tracks heard lately still do not come again, though the ranking forgets them."
+    )
+
+
+class MergeRequest(RequestBody):
+    """Another id that the listener was known under."""
+
+    from_: Annotated[Identifier, Field(alias="from", description="Whose session is taken in, and then deleted.")]
 
 
 def listener_answer(session: ListenerSession) -> ListenerAnswer:
@@ -54,7 +60,7 @@ def listener_answer(session: ListenerSession) -> ListenerAnswer:
     return {
         "listener_id": session.listener_id,
         "seq": session.seq,
-        "session_id": session.session_id,
+        "session_id": session.session_id or None,
         "checkpoint_id": session.hidden.checkpoint_id if session.hidden else None,
         "recent": [
             {
@@ -66,11 +72,7 @@ def listener_answer(session: ListenerSession) -> ListenerAnswer:
             }
             for position, heard in enumerate(session.recent)
         ],
-        "blocked_tracks": [{"track_id": block.what, "until": _end(block)} for block in session.blocked_tracks],
-        "blocked_artists": [{"artist": block.what, "until": _end(block)} for block in session.blocked_artists],
+        "blocked_tracks": blocked_tracks(session.blocked_tracks),
+        "blocked_artists": blocked_artists(session.blocked_artists),
         "updated_at": rfc_3339(session.updated_at),
     }
-
-
-def _end(block: Block) -> str | None:
-    return None if block.until is None else rfc_3339(block.until)

@@ -19,7 +19,8 @@ from app.web.schemas.tracks import RankedTrackAnswer, ranked_answers
 class NextRequest(RequestBody):
     """Take in a listener's event or events, if any, and rank what may follow.
 
-    Without `listener_id` nothing is stored: the ranking follows `recent` alone.
+    Without `listener_id` nothing is stored: the ranking follows `recent` alone. Without consent nothing is stored
+    either, and nothing is read: the ranking follows `recent` and the events.
     """
 
     listener_id: Identifier | None = Field(None, description="Whose session is meant; absent: nobody's is kept.")
@@ -37,6 +38,9 @@ class NextRequest(RequestBody):
             "with one on a day when the session store is away."
         ),
     )
+    consent: bool = Field(
+        True, description="Whether the listener lets anything be stored. false: this answer leaves no trace."
+    )
     allow_repeats: bool = Field(False, description="Whether tracks heard lately may come again.")
     artist_gap: ArtistGap = 0
 
@@ -44,11 +48,16 @@ class NextRequest(RequestBody):
     def _agrees_with_itself(self) -> Self:
         if self.event is not None and self.events:
             raise PydanticCustomError("one_of", "Input should be `event` or `events`, not both")
-        if self.listener_id is None and (self.event is not None or self.events):
+        if self.keeper is None and self.consent and (self.event is not None or self.events):
             raise PydanticCustomError(
                 "needs_listener", "Input should name the `listener_id` of its events, or send `recent` instead of them"
             )
         return self
+
+    @property
+    def keeper(self) -> str | None:
+        """The listener whose session takes part, None where nobody's does."""
+        return self.listener_id if self.consent else None
 
     def ask(self) -> Ask:
         """Return what is to be ranked."""
@@ -61,10 +70,10 @@ class NextRequest(RequestBody):
             artist_gap=self.artist_gap,
         )
 
-    def events_of(self, listener_id: str) -> list[ListenerEvent]:
+    def listened(self) -> list[ListenerEvent]:
         """Return what the listener did, oldest first."""
         bodies = self.events if self.event is None else (self.event,)
-        return [body.of(listener_id) for body in bodies]
+        return [body.of(self.listener_id or "") for body in bodies]
 
 
 class PoolAnswer(TypedDict):

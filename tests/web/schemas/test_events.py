@@ -8,23 +8,29 @@ from pydantic import ValidationError
 
 from app.domain.events import EventKind, ListenerEvent, Outcome
 from app.domain.recommendation import EventReceipt
-from app.web.schemas.events import EventsRequest, ListenerEventBody, event_answers
+from app.web.schemas.events import NO_CONSENT, EventsRequest, ListenerEventBody, event_answers
 
 
 def body(**fields: object) -> str:
     return json.dumps({"listener_id": "ann", "type": "played", "track_id": "t1", **fields})
 
 
+def taken(**fields: object) -> ListenerEvent:
+    event = ListenerEventBody.model_validate_json(body(**fields)).event()
+    assert isinstance(event, ListenerEvent)
+    return event
+
+
 def test_an_event_becomes_the_domains_own() -> None:
     """Field by field."""
-    event = ListenerEventBody.model_validate_json(body(event_id="e1", at="1970-01-01T01:00:10+01:00")).event()
+    event = taken(event_id="e1", at="1970-01-01T01:00:10+01:00")
     assert event == ListenerEvent("e1", "ann", EventKind.PLAYED, "t1", 10.0)
 
 
 def test_an_event_without_id_and_time_gets_an_id_of_its_own_and_now() -> None:
     """Two of them are two events."""
     before = time()
-    first, second = (ListenerEventBody.model_validate_json(body()).event() for _ in range(2))
+    first, second = taken(), taken()
     assert before <= first.at <= second.at <= time()
     assert first.event_id != second.event_id
 
@@ -32,7 +38,19 @@ def test_an_event_without_id_and_time_gets_an_id_of_its_own_and_now() -> None:
 @pytest.mark.parametrize("kind", list(EventKind))
 def test_every_kind_of_event_has_its_word(kind: EventKind) -> None:
     """The wire uses the domain's words."""
-    assert ListenerEventBody.model_validate_json(body(type=kind.value)).event().kind is kind
+    assert taken(type=kind.value).kind is kind
+
+
+def test_an_event_that_may_not_be_stored_becomes_its_answer() -> None:
+    """It goes no further."""
+    answer = ListenerEventBody.model_validate_json(body(event_id="e1", consent=False)).event()
+    assert answer == {
+        "event_id": "e1",
+        "listener_id": "ann",
+        "outcome": "rejected",
+        "seq": None,
+        "detail": NO_CONSENT,
+    }
 
 
 @pytest.mark.parametrize(

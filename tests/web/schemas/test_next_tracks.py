@@ -34,7 +34,16 @@ def test_everything_said_reaches_the_domain() -> None:
         )
     )
     assert asked.ask() == Ask(500, ("t3",), ("Queen",), ("t4", "t5"), allow_repeats=True, artist_gap=2)
-    assert [(event.listener_id, event.track_id) for event in asked.events_of("ann")] == [("ann", "t1"), ("ann", "t2")]
+    assert [(event.listener_id, event.track_id) for event in asked.listened()] == [("ann", "t1"), ("ann", "t2")]
+
+
+@pytest.mark.parametrize("listener_id", ["ann", None])
+def test_without_consent_nobody_keeps_the_events(listener_id: str | None) -> None:
+    """They are there for the answer; whose they are need not be said."""
+    body = {"listener_id": listener_id, "consent": False, "event": {"type": "played", "track_id": "t1"}}
+    asked = NextRequest.model_validate_json(json.dumps(body))
+    assert asked.keeper is None
+    assert [event.track_id for event in asked.listened()] == ["t1"]
 
 
 @pytest.mark.parametrize(
