@@ -6,7 +6,7 @@ from typing import NoReturn
 import typer
 from pydantic import ValidationError
 
-from app.commands import collecting, datasets, evaluation, listening, models, pages, service, training, tuning
+from app.commands import collecting, datasets, evaluation, listening, models, pages, service, state, training, tuning
 from app.errors import SegueError
 from app.settings import Settings
 
@@ -16,7 +16,7 @@ cli = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (datasets, training, tuning, evaluation, models, listening, service, collecting, pages):
+for command in (datasets, training, tuning, evaluation, models, listening, service, state, collecting, pages):
     command.register(cli)
 
 

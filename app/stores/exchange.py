@@ -5,8 +5,8 @@ commands are about.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
 
 from redis import exceptions
 
@@ -15,6 +15,8 @@ from app.stores.connection import connect
 from app.stores.refusals import refusal
 from app.stores.scripts import Script
 from app.stores.server import Command, Link
+
+_T = TypeVar("_T")
 
 
 class Exchange:
@@ -40,15 +42,13 @@ class Exchange:
         """
         if not commands:
             return []
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                replies = await self._link.send(commands)
-        except (OSError, exceptions.RedisError) as error:
-            unavailable = refusal(error)
-            if unavailable is None:
-                raise
-            raise unavailable from error
+        replies = await self._in_time(self._link.send(commands))
         return [_in_our_words(reply) for reply in replies]
+
+    async def masters(self) -> "list[Exchange]":
+        """Return an exchange with every server that holds keys; they are closed with this one."""
+        servers = await self._in_time(self._link.masters())
+        return [Exchange(server, timeout_s=self._timeout_s) for server in servers]
 
     async def run(self, script: Script, commands: Sequence[Command]) -> list[Any]:
         """Run a script once for each tuple of key count, keys and arguments; return the replies as `send` does."""
@@ -71,6 +71,16 @@ class Exchange:
     async def aclose(self) -> None:
         """Close every connection; a later command opens them again."""
         await self._link.aclose()
+
+    async def _in_time(self, asked: Awaitable[_T]) -> _T:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await asked
+        except (OSError, exceptions.RedisError) as error:
+            unavailable = refusal(error)
+            if unavailable is None:
+                raise
+            raise unavailable from error
 
 
 def _all_served(replies: list[Any]) -> list[Any]:

@@ -17,6 +17,7 @@ from zlib import crc32
 PREFIX = "segue:2:"
 LANES = 64
 DAMAGED_TTL_S = 7 * 24 * 3600
+ANY_SESSION = f"{PREFIX}{{*}}:*:session".encode()  # a pattern for SCAN
 
 
 def lane_of(listener_id: str) -> int:
@@ -27,6 +28,11 @@ def lane_of(listener_id: str) -> int:
 def session_key(listener_id: str) -> bytes:
     """Return the key of a listener's session record."""
     return _listener_key(listener_id, "session")
+
+
+def listener_of(key: bytes) -> str:
+    """Return the listener whose session record a key holds."""
+    return key.removesuffix(b":session").partition(b"}:")[2].decode("utf-8", "surrogatepass")
 
 
 def damaged_key(listener_id: str) -> bytes:

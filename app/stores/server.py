@@ -23,6 +23,9 @@ class Link(Protocol):
     async def send(self, commands: Sequence[Command]) -> list[Any]:
         """Return the reply to each command; a refusal is returned as the exception it is."""
 
+    async def masters(self) -> "Sequence[Server]":
+        """Return the servers that hold the keys, to ask each of them something."""
+
     async def aclose(self) -> None:
         """Close every connection; a later command opens them again."""
 
@@ -42,6 +45,10 @@ class Server:
             except (asyncio.CancelledError, exceptions.TimeoutError):
                 await self._distrust()
                 raise
+
+    async def masters(self) -> "Sequence[Server]":
+        """Return this one."""
+        return [self]
 
     async def aclose(self) -> None:
         """Close every connection, those to the Sentinels included."""

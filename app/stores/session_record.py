@@ -99,6 +99,11 @@ def encode(session: ListenerSession) -> bytes:
     return record + _CRC.pack(zlib.crc32(record))
 
 
+def schema_of(record: bytes) -> int:
+    """Return the schema that a sound record says it is of."""
+    return record[1]
+
+
 def decode(listener_id: str, record: bytes) -> ListenerSession:
     """Return the session a record holds. Raise `DamagedRecord`, or `NewerSessionRecord` for a schema to come."""
     if len(record) < _HEADER.size + _CRC.size:
