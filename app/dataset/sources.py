@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import UnreadableSource
+from app.formats.event_log import MANIFEST
 from app.formats.file_format import ENDINGS
 from app.formats.source import SourceFile
 
@@ -25,14 +26,15 @@ def files_of(sources: Sequence[str], *, forced: bool, encoding: str | None) -> t
     """Return the files in the order of the sources, and how many files of unknown kind in folders were passed over.
 
     A folder is searched through, its files in natural order (`2.m3u` before `10.m3u`); only names of known formats
-    are taken, unless the format is forced and no name fits. Hidden files are left out.
+    are taken, unless the format is forced and no name fits. Hidden files are left out. An event log is one file, its
+    manifest: only as a whole does it say what was heard.
     """
     files: list[NamedFile] = []
     passed_over = 0
     for text in sources:
         path = Path(text)
         if path.is_dir():
-            inside = sorted((file for file in path.rglob("*") if _is_visible(file, path)), key=_natural)
+            inside = _logs_as_one(sorted((file for file in path.rglob("*") if _is_visible(file, path)), key=_natural))
             known = [file for file in inside if file.name.lower().removesuffix(".gz").endswith(ENDINGS)]
             taken = inside if forced and not known else known
             if not taken:
@@ -51,6 +53,11 @@ def files_of(sources: Sequence[str], *, forced: bool, encoding: str | None) -> t
                 NamedFile(SourceFile(file, encoding), file.name, found=False) for file in matches if file.is_file()
             ]
     return files, passed_over
+
+
+def _logs_as_one(files: list[Path]) -> list[Path]:
+    logs = {file.parent for file in files if file.name == MANIFEST}
+    return [file for file in files if file.name == MANIFEST or logs.isdisjoint(file.parents)]
 
 
 def _is_visible(file: Path, folder: Path) -> bool:

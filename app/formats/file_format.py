@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from app.errors import InvalidRequest
 from app.formats.columns import Layout
 from app.formats.delimited import delimiter_of, read_delimited
+from app.formats.event_log_plays import read_event_log
 from app.formats.json_lines import read_json_lines
 from app.formats.jspf import read_jspf
 from app.formats.lastfm import read_lastfm
@@ -49,6 +50,7 @@ FORMATS = {
         FileFormat("lastfm", read_lastfm, (".tsv",)),
         FileFormat("listenbrainz", read_listenbrainz, (".json", ".jsonl", ".listens")),
         FileFormat("spotify", read_spotify_export, (".json",)),
+        FileFormat("event-log", read_event_log, (".json",)),
     )
 }
 _BY_ENDING = {
@@ -128,6 +130,8 @@ def _by_content(source: SourceFile) -> FileFormat | None:
 
 
 def _of_json(head: bytes, first: bytes) -> FileFormat | None:
+    if b'"segue event log"' in head:
+        return FORMATS["event-log"]
     if b'"track_metadata"' in head:
         return FORMATS["listenbrainz"]
     if b'"endTime"' in head or b'"ms_played"' in head or b'"master_metadata_' in head:

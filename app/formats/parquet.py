@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from app.formats.columns import Layout
+from app.formats.event_log import FOOTER
 from app.formats.listen import Batch, trimmed
 from app.formats.source import SourceFile
 
@@ -18,6 +19,8 @@ def read_parquet(source: SourceFile, layout: Layout) -> Iterator[Batch]:
     try:
         with source.path.open("rb") as file:
             table = pq.ParquetFile(file)
+            if FOOTER in (table.metadata.metadata or {}):
+                raise source.refuse("the folder of an event log, but this is one of its files", "Name the folder.")
             header = table.schema_arrow.names
             fields = layout.fields_of(header)
             missing = layout.missing_from(fields)

@@ -63,10 +63,9 @@ class Collector:
         failed_for_s, reported_at = 0.0, time()
         while not ending.is_set():
             try:
-                more = await self.round()
-                failed_for_s, pause_s = 0.0, 0.0 if more else interval_s
-                if not more:
-                    self._events.compact()
+                self._events.compact()
+                pause_s = 0.0 if await self.round() else interval_s
+                failed_for_s = 0.0
             except (SegueError, OSError, pa.ArrowException) as failure:
                 failed_for_s = pause_s = min(max(1.0, 2 * failed_for_s), LONGEST_PAUSE_S)
                 log.error("events_not_collected", reason=str(failure), events="wait in Redis", again_in_s=pause_s)

@@ -2,10 +2,12 @@
 
 import os
 import signal
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from app.dataset.importing import ImportSettings, import_sources
 from app.formats.event_log import current_files
 from app.stores.checkpoints import CheckpointStore
 from tests.e2e.service import Service
@@ -70,3 +72,31 @@ def test_collector_is_started_again_and_ends_with_the_service(checkpoints: Check
         service.kill()
         until(lambda: not lives(last), 10.0)
     assert all(file.path.stat().st_size for file in current_files(folder))
+
+
+def test_what_was_heard_becomes_a_data_set(checkpoints: CheckpointStore, tmp_path: Path) -> None:
+    """Events over HTTP, collected by the service, imported by the command: the sessions are those that were played."""
+    heard_by = {
+        "ann": ["t1", "t2", "t3", "t4"],
+        "bob": ["t5", "t6", "t5"],
+        "cat": ["t7", "t8"],
+        "gone": ["t9", "t10", "t11"],
+    }
+    with Service(checkpoints.root, tmp_path / "data", collect_interval_s="0.2") as service:
+        began = datetime.now(UTC) - timedelta(hours=1)
+        minute = {name: [(began + timedelta(minutes=place)).isoformat() for place in range(5)] for name in heard_by}
+        events = [
+            {"listener_id": name, "type": "played", "track_id": track_id, "at": at}
+            for name, tracks in heard_by.items()
+            for track_id, at in zip(tracks, minute[name], strict=False)
+        ]
+        events.append({"listener_id": "ann", "type": "skipped", "track_id": "t4", "at": minute["ann"][4]})
+        events.append({"listener_id": "cat", "type": "disliked", "track_id": "t9", "at": minute["cat"][4]})
+        answer = service.http.post("/v1/events", json={"events": events})
+        assert answer.status_code == 200, answer.text
+        assert service.http.delete("/v1/listeners/gone").status_code == 204
+        assert service.stop() == 0
+    imported = import_sources([str(tmp_path / "data" / "events")], tmp_path / "dataset", ImportSettings())
+    catalogue, sessions = imported.dataset.catalogue, imported.dataset.sessions
+    found = [[catalogue[row].track_id for row in sessions[number]] for number in range(len(sessions))]
+    assert sorted(found) == [["t1", "t2", "t3"], ["t5", "t6", "t5"], ["t7", "t8"]]

@@ -1,6 +1,7 @@
 """A collector that is really killed, again and again, while listeners go on: each event is in the files once.
 
-So many kills as fit a test; every one hits the collector at another moment of its rounds, compaction included.
+So many kills as fit a test; every one hits the collector at another moment of its rounds: committing, trimming,
+compacting, and erasing somebody who leaves and comes back all the time.
 """
 
 import asyncio
@@ -11,6 +12,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,7 +25,7 @@ from tests.stores.event_logs import collect, heard, play, rows
 
 pytestmark = pytest.mark.anyio
 
-KILLS = 60
+KILLS = 40
 ROOT = Path(__file__).parents[2]
 # Starts a collector for every line it is sent: a process forked off one that has everything imported, so that the test
 # spends its time on collecting. Compacts after every few rounds, so that the kills find it at that too.
@@ -59,16 +62,31 @@ class Collectors:
         )
         self._lock = folder / ".lock"
 
-    async def killed_after(self, seconds: float) -> None:
-        """Start a collector and kill it so long after it has taken its folder."""
+    async def killed_after(self, changes: int, seconds: float) -> None:
+        """Start a collector and kill it so long after it has changed its files so often.
+
+        Not by time alone: on a busy machine it would be killed before it had done anything.
+        """
         pid = int(await self._told("\n"))
-        deadline = time.monotonic() + 30.0
-        while not (self._lock.exists() and self._lock.read_text() == str(pid)):
-            assert time.monotonic() < deadline, "the collector does not begin"
-            await asyncio.sleep(0.001)
+        await self._until(lambda: self._lock.exists() and self._lock.read_text() == str(pid))
+        for _ in range(changes):
+            before = self._files()
+            await self._until(lambda before=before: self._files() != before)  # type: ignore[misc]
         await asyncio.sleep(seconds)
         os.kill(pid, signal.SIGKILL)
         assert await self._told("") == "ended\n"
+
+    def _files(self) -> list[tuple[str, int]]:
+        return [(file.path.name, file.path.stat().st_ino) for file in current_files(self._lock.parent)]
+
+    async def _until(self, happened: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 30.0
+        while True:
+            with suppress(FileNotFoundError):  # compacted and swept between listing and looking
+                if happened():
+                    return
+            assert time.monotonic() < deadline, "the collector does nothing"
+            await asyncio.sleep(0.001)
 
     async def _told(self, line: str) -> str:
         assert self._starter.stdin is not None
@@ -100,12 +118,19 @@ async def test_killed_collector_neither_loses_nor_repeats(
             acknowledged[listener].append(event)
             await asyncio.sleep(0.002)
 
+    async def listen_and_leave() -> None:
+        while not ending.is_set():
+            await play(store, "leaving", *(f"secret {number}" for number in range(10)))
+            await store.delete("leaving")
+            await asyncio.sleep(0.05)
+
     listening = [asyncio.create_task(listen(f"listener {number}")) for number in range(8)]
+    listening.append(asyncio.create_task(listen_and_leave()))
     draw = random.Random(5)
     folder = tmp_path / "events"
     collectors = await asyncio.to_thread(Collectors, server.url, folder)
     for _ in range(KILLS):
-        await collectors.killed_after(draw.uniform(0.0, 0.12))
+        await collectors.killed_after(draw.randrange(4), draw.uniform(0.0, 0.05))
     collectors.close()
     ending.set()
     await asyncio.gather(*listening)
