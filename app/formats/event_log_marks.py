@@ -115,7 +115,7 @@ def owners(table: pa.Table, merges: Iterable[Merge]) -> pa.Array:
     listeners, places = table["listener_id"].to_pylist(), places_of(table)
     for row in np.flatnonzero(pc.is_in(table["listener_id"], pa.array(list(following), pa.string())).to_numpy()):
         owner, place = listeners[row], int(places[row])
-        while merge := next((one for one in following.get(owner, ()) if one.place > place), None):
-            owner, place = merge.into, merge.place
+        while (merged := next((one for one in following.get(owner, ()) if one.place > place), None)) is not None:
+            owner, place = merged.into, merged.place
         listeners[row] = owner
     return pa.array(listeners, pa.string())

@@ -104,7 +104,7 @@ class Collector:
         if found.moved:
             rows = self._unheld(table_of(found.logged))
             rows, marks = self._without_forgotten(rows)
-            self._events.commit(found.day, rows, self._cursors | found.cursors)
+            self._events.commit(found.day, rows, {**self._cursors, **found.cursors})
             self._marks = marks
             self._behind -= found.moved.keys()
             self.tally.collected += rows.num_rows

@@ -70,9 +70,9 @@ async def test_each_of_many_commits_is_written_down_alone(store: SessionStore, s
     commits = [(later, session, [entry]) for session, (later, entry) in zip(sessions, ours, strict=True)]
     assert await store.commit_many(commits) == [number % 3 != 0 for number in range(100)]
     for number, session in enumerate(sessions):
-        [entry] = written(server, session.listener_id)
-        assert isinstance(entry, LogEntry)
-        assert entry.event_id == ("ours" if number % 3 else "rival")
+        [found] = written(server, session.listener_id)
+        assert isinstance(found, LogEntry)
+        assert found.event_id == ("ours" if number % 3 else "rival")
 
 
 async def test_thousand_events_are_one_commit(store: SessionStore, server: Server) -> None:
