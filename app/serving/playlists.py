@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 from secrets import randbits
+from time import time
 
 from app.domain.events import EventKind, ListenerEvent
 from app.domain.playlist import Choosing, Playlist, PlaylistAsk, choose
@@ -22,7 +23,9 @@ from app.serving.naming import playlist_id
 class PlaylistWalk:
     """Chooses track after track with one checkpoint from beginning to end."""
 
-    def __init__(self, engine: Engine, predictor: Predictor, limits: SessionLimits, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, engine: Engine, predictor: Predictor, limits: SessionLimits, clock: Callable[[], float] = time
+    ) -> None:
         self._engine = engine
         self._predictor = predictor
         self._limits = limits

@@ -15,7 +15,7 @@ from app.domain.ranking import StepRequest
 from app.domain.recommendation import EventReceipt
 from app.domain.session import ListenerSession, StampedHidden
 from app.domain.spelling import text_key
-from app.serving.engine import Predictor
+from app.rnn.predictor import Predictor
 
 TAKEN_IN = (Outcome.APPLIED, Outcome.LATE, Outcome.UNKNOWN_TRACK)
 

@@ -9,7 +9,6 @@ import random
 from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
 from math import inf
-from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -29,7 +28,7 @@ from app.domain.recommendation import Ask, Recommendation
 from app.errors import UnknownListener
 from app.rnn.checkpoint import CheckpointDraft
 from app.rnn.manifest import Verdict
-from app.serving.engine import Predictor
+from app.rnn.predictor import Predictor
 from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import EmbeddedServer
 from app.stores.keys import session_key
@@ -297,8 +296,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[CheckpointStore, 
 @pytest.fixture(scope="module")
 def law_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A session store of its own, so that all that is in it can be looked through after every step."""
-    home: Path = tmp_path_factory.mktemp("law-sessions")
-    with EmbeddedServer(home) as server:
+    with EmbeddedServer(tmp_path_factory.mktemp("law-sessions")) as server:
         yield server.url
 
 
@@ -306,8 +304,13 @@ def test_the_law_stands_after_every_step_of_any_history(
     trained: tuple[CheckpointStore, dict[str, Predictor]], law_server: str
 ) -> None:
     checkpoints, predictors = trained
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        lambda: Histories(law_server, checkpoints, predictors),
+
+    class TheseHistories(Histories):
+        def __init__(self) -> None:
+            super().__init__(law_server, checkpoints, predictors)
+
+    run_state_machine_as_test(
+        TheseHistories,
         settings=settings(
             max_examples=15,
             stateful_step_count=30,
