@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -29,6 +29,8 @@ from app.stores.keys import session_key
 from app.stores.labels import promote
 from app.stores.session_record import decode
 from tests.e2e.service import Service
+from tests.faults import processes
+from tests.faults.conftest import RECOVERY_S
 from tests.faults.drafts import one_hot_draft
 from tests.faults.judgement import is_its_replay
 from tests.stores.conftest import new_listener, until
@@ -36,7 +38,9 @@ from tests.stores.conftest import new_listener, until
 pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(300)]
 
 RECENT = 12
+# Each takes seconds: starting the service, and the pause of a server that keeps ending.
 RESTARTS = 2
+SERVER_KILLS = 1
 
 
 @dataclass
@@ -95,7 +99,7 @@ class Listening(RuleBasedStateMachine):
     @initialize()
     def meet(self) -> None:
         self.known: dict[str, Known] = {new_listener(): Known() for _ in range(2)}
-        self.sent = self.restarts = 0
+        self.sent = self.restarts = self.server_kills = 0
 
     def listener(self, number: int) -> tuple[str, Known]:
         return list(self.known.items())[number]
@@ -194,6 +198,15 @@ class Listening(RuleBasedStateMachine):
         self.world.service.kill()
         self.world.service.start()
 
+    @precondition(lambda self: self.server_kills < SERVER_KILLS)
+    @rule()
+    def kill_the_session_server(self) -> None:
+        self.server_kills += 1
+        for pid in processes.session_server(self.world.service.pid):
+            assert processes.kill(pid)
+            until(lambda pid=pid: processes.session_server(self.world.service.pid) not in ([], [pid]))  # type: ignore[misc]
+        until(lambda: self.world.service.http.get("/readyz").json()["session_store"] == "up", RECOVERY_S)
+
     @invariant()
     def law(self) -> None:
         for listener, known in self.known.items():
@@ -210,11 +223,11 @@ class Listening(RuleBasedStateMachine):
 
     def event(self, kind: str, row: int) -> dict[str, str]:
         self.sent += 1
-        return {"event_id": f"event {self.sent}", "type": kind, "track_id": f"t{row}"}
+        return {"event_id": str(self.sent), "type": kind, "track_id": f"t{row}"}
 
     def remember(self, known: Known, event: dict[str, Any]) -> None:
         known.seq += 1
-        known.heard.append((self.sent, event["type"], event["track_id"]))
+        known.heard.append((int(event["event_id"]), event["type"], event["track_id"]))
         known.sent.append(event)
         known.blocked |= {event["track_id"]} if event["type"] == "disliked" else set()
 
@@ -227,7 +240,8 @@ def test_law_holds_across_kills_and_changes_of_the_model(world: World) -> None:
     run_state_machine_as_test(
         OverHttp,
         settings=settings(
-            max_examples=4,
+            max_examples=6,
+            phases=[Phase.generate],  # a smaller example would take minutes to find
             stateful_step_count=25,
             deadline=None,
             derandomize=True,
