@@ -178,7 +178,7 @@ def loading(case: Case) -> Iterator[None]:
 
 def _reload(node: Any) -> None:
     with Redis(port=node.connection_pool.connection_kwargs["port"], socket_timeout=None) as own:
-        own.execute_command("DEBUG", "RELOAD")  # type: ignore[no-untyped-call]
+        own.execute_command("DEBUG", "RELOAD")
 
 
 def _refusal(client: Redis) -> str:

@@ -135,8 +135,8 @@ def running_six(folder: Path) -> Iterator[SixNodes]:
     with ExitStack() as stack:
         ports = [free_port() for _ in range(6)]
         buses = [free_port() for _ in range(6)]
-        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS))
-        options += ("--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0")
+        options = ["--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS)]
+        options += ["--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0"]
         servers = [
             stack.enter_context(
                 running(find_server(), folder / str(port), *options, "--cluster-port", str(bus), port=port)

@@ -1,12 +1,18 @@
 """A short run of `python -m tests.faults.kills`: workers and session server killed under load, nothing lost."""
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from app.stores.checkpoints import CheckpointStore
+from tests.e2e.service import Service
+from tests.faults import processes
 from tests.faults.kills import WORKERS, run
+from tests.faults.load import Load
+from tests.stores.conftest import Server, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(180)]
 
@@ -24,3 +30,17 @@ def test_kills_lose_and_double_nothing(models: CheckpointStore, tmp_path: Path, 
     assert outcome.workers_left == WORKERS
     assert sum(kill.processes for kill in outcome.kills) > 3
     assert len(outcome.told.acknowledged) > 100
+
+
+def test_worker_that_hangs_is_replaced(models: CheckpointStore, server: Server, tmp_path: Path) -> None:
+    """Its parent kills it after a while; callers it left without an answer send their events again."""
+    with Service(models.root, tmp_path / "data", workers=2, redis_url=server.url) as service:
+        with Load(str(service.http.base_url), callers=4, name="hanging") as load:
+            until(lambda: len(load.told.acknowledged) > 20, 30)
+            hanging = processes.workers(service.pid)[0]
+            os.kill(hanging, signal.SIGSTOP)
+            until(lambda: hanging not in processes.workers(service.pid), 30)
+            until(lambda: len(processes.workers(service.pid)) == 2, 30)
+        for listener, reports in load.told.by_listener.items():
+            assert service.http.get(f"/v1/listeners/{listener}").json()["seq"] == len(reports)
+    assert load.told.wrong == []

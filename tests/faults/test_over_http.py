@@ -21,7 +21,11 @@ from tests.stores.conftest import Server, new_listener, running, until
 pytestmark = pytest.mark.faults
 
 
-@pytest.fixture(params=ILLNESSES)
+# It has to be filled first, which takes its time.
+LONG = {"LOADING"}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.long] * (name in LONG)) for name in ILLNESSES])
 def illness(request: pytest.FixtureRequest) -> Illness:
     return ILLNESSES[request.param]
 
