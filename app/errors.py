@@ -6,7 +6,7 @@ SegueError
 ├── NotFound          UnknownListener · UnknownCheckpoint · TrackNotFound
 ├── Conflict          SessionConflict · LabelConflict · TrackExists · DataFolderInUse
 ├── TryLater          Overloaded · NoCheckpoint · SessionStoreUnavailable (NewerSessionRecord ·
-│                     NewerLogEntry)
+│                     NewerLogEntry) · EventLogNotWritable
 ├── CheckpointError   CorruptCheckpoint · IncompatibleCheckpoint · WorseThanBaseline
 └── TrainingError     NotANumber · NothingToLearn · NothingToResume
 
@@ -112,6 +112,10 @@ class NewerSessionRecord(SessionStoreUnavailable):
 
 class NewerLogEntry(SessionStoreUnavailable):
     """An entry of the event log that a newer Segue wrote; it stays in the log until a newer one collects it."""
+
+
+class EventLogNotWritable(TryLater):
+    """The folder of the event log takes no file: no room, or no right to write."""
 
 
 class CheckpointError(SegueError):

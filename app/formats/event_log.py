@@ -103,8 +103,12 @@ def all_files(folder: Path) -> list[LogFile]:
 def superseded(files: Sequence[LogFile]) -> dict[LogFile, LogFile]:
     """Return those files whose rounds are all in another, with that other."""
     covering: dict[LogFile, LogFile] = {}
-    for other in (file for file in files if file.last > file.first):
-        covering |= {file: other for file in files if other.covers(file)}
+    widest: LogFile | None = None
+    for file in sorted(files, key=lambda file: (file.day, file.first, -file.last)):
+        if widest is not None and widest.covers(file):
+            covering[file] = widest
+        elif widest is None or widest.day != file.day or file.last > widest.last:
+            widest = file
     return covering
 
 

@@ -96,7 +96,7 @@ class Collector:
     async def round(self) -> bool:
         """Collect once; tell whether more was waiting than a round takes.
 
-        Raises SessionStoreUnavailable, OSError and `NewerLogEntry` with nothing committed and nothing trimmed.
+        Raises SessionStoreUnavailable, EventLogNotWritable and NewerLogEntry, with nothing committed or trimmed.
         """
         reads = self._followed(await self._streams.read(self._cursors, LANE_ENTRIES))
         self._count_lost(sum(read.lost for read in reads))

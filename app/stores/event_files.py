@@ -5,12 +5,14 @@ Knows nothing of rounds and of what is in the rows, but for counting marks.
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from app.errors import EventLogNotWritable
 from app.formats.event_log import FORGOTTEN, MERGED, SCHEMA, Footer
 from app.stores.durable_files import sync
 
@@ -22,10 +24,14 @@ PORTION = 131_072
 def write_file(path: Path, tables: Iterable[pa.Table], cursors: Footer) -> None:
     """Write rows and the cursors of a footer, on disk and complete before the name appears or changes hands.
 
-    Raises OSError when there is no room or no right to write; nothing is left behind then.
+    The folder is made if it is missing. Raises EventLogNotWritable when there is no room or no right to write; nothing
+    is left behind then.
     """
     aside = path.with_name(f"{ASIDE}{os.getpid()}-{path.name}")
     try:
+        if not path.parent.is_dir():
+            path.parent.mkdir()
+            sync(path.parent.parent)
         with pq.ParquetWriter(aside, SCHEMA, compression="zstd") as writer:
             marks = 0
             for table in _portions(tables):
@@ -35,8 +41,15 @@ def write_file(path: Path, tables: Iterable[pa.Table], cursors: Footer) -> None:
         sync(aside)
         aside.replace(path)
         sync(path.parent)
+    except OSError as error:
+        raise EventLogNotWritable(
+            f"Expected to write {path}, but: {error}. Make room, or let this user write there; what was not written "
+            "waits in Redis.",
+            retry_after_s=60,
+        ) from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 def read_file(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from app.errors import InvalidSetting, UnreadableSource
 from app.formats.event_log import MANIFEST, VERSION, Footer, all_files, current_files, footer_of, name_of
 from app.formats.event_log_marks import MARK_COLUMNS, PLACE_COLUMNS, Marks, usable
-from app.stores.durable_files import replace_file, sync
+from app.stores.durable_files import replace_file
 from app.stores.event_compaction import compact, sweep
 from app.stores.event_files import ASIDE, read_file, write_file
 from app.stores.event_streams import Cursor, EntryId
@@ -86,12 +86,9 @@ class EventLog:
     def commit(self, day: str, rows: pa.Table, cursors: Mapping[int, Cursor]) -> None:
         """Add a round: its rows, all logged on one day, and the cursors it was read up to. All of it, or nothing."""
         number = max(self._newest_round + 1, int(time() * 1000))
-        folder = self._folder / f"day={day}"
-        if not folder.is_dir():
-            folder.mkdir()
-            sync(self._folder)
+        path = self._folder / f"day={day}" / name_of(number, number)
         said = {str(lane): [*cursor.entry, cursor.added] for lane, cursor in sorted(cursors.items())}
-        write_file(folder / name_of(number, number), [rows], Footer(said, 0))
+        write_file(path, [rows], Footer(said, 0))
         self._newest_round = number
         self.cursors = dict(cursors)
 

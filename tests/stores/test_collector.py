@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from app.errors import DataFolderInUse, InvalidSetting, NewerLogEntry, SessionStoreUnavailable, UnreadableSource
+from app.errors import (
+    DataFolderInUse,
+    EventLogNotWritable,
+    InvalidSetting,
+    NewerLogEntry,
+    SessionStoreUnavailable,
+    UnreadableSource,
+)
 from app.formats.event_log import MANIFEST, all_files, current_files
 from app.stores import collector as collecting_module
 from app.stores import event_record
@@ -248,7 +255,7 @@ async def test_file_that_cannot_be_written_leaves_everything_in_redis(
     day = tmp_path / f"day={day_of(int(node.xrange(key)[0][0].partition(b'-')[0]))}"
     async with collecting(emptied.url, tmp_path) as collector:
         day.write_bytes(b"in the way")
-        with pytest.raises(OSError, match="day="):
+        with pytest.raises(EventLogNotWritable, match="day="):
             await collector.round()
         assert waiting(emptied) == 2
         day.unlink()
