@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import httpx
 import pytest
 
 from app.domain.session import ListenerSession
@@ -171,8 +170,10 @@ async def lost_events(url: str, acknowledged: Mapping[str, Sequence[Report]]) ->
     return sum(len(reports) - kept[listener] for listener, reports in acknowledged.items())
 
 
-async def test_slots_that_move_under_load_cost_no_event(models: CheckpointStore, tmp_path: Path) -> None:
-    """MOVED and ASK: a listener's slot goes to another master while four callers report of her."""
+async def test_slots_that_move_under_load_cost_no_event(
+    models: CheckpointStore, tmp_path: Path, publish: Callable[[str], None]
+) -> None:
+    """MOVED, ASK and TRYAGAIN: a listener's slot goes to another master and back while four callers report of her."""
     with running_six(tmp_path) as six:
         listener = six.listener_of(0)
         with Service(models.root, tmp_path / "data", redis_url=six.url, remembered_event_ids="1000") as service:
@@ -184,6 +185,9 @@ async def test_slots_that_move_under_load_cost_no_event(models: CheckpointStore,
                 six.move(listener, giver=1, taker=0)
                 pause(0.5)
             answer = service.http.get(f"/v1/listeners/{listener}")
-    assert answer.status_code == httpx.codes.OK
+    publish(
+        f"Cluster: a slot moved twice under {len(load.told.acknowledged)} events of 4 callers; refused meanwhile: "
+        f"{dict(load.told.refusals)}, lost {len(load.told.acknowledged) - answer.json()['seq']}"
+    )
     assert load.told.wrong == []
     assert answer.json()["seq"] == len(load.told.acknowledged)

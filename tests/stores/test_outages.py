@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 from app.domain.session import ListenerSession
 from app.errors import SessionStoreUnavailable
 from app.stores.embedded import find_server
-from app.stores.keys import session_key
+from app.stores.keys import events_key, lane_of, session_key
 from app.stores.refusals import refusal
 from app.stores.session_store import SessionStore
 from tests.stores.conftest import Server, after, free_port, new_listener, running, running_cluster
@@ -239,6 +239,25 @@ async def test_key_on_the_move_is_asked_for_where_it_goes(trio: Server) -> None:
     assert (await store.load(listener)).seq == 2
     await store.delete(listener)
     await hand_over(trio, slot, giver=0, taker=2)
+    await store.aclose()
+
+
+async def test_slot_that_nobody_holds_is_an_outage_until_somebody_does(trio: Server) -> None:
+    """CLUSTERDOWN: a master was removed before its slots were handed over."""
+    store = SessionStore.connect(trio.url, ttl_s=60, timeout_s=2.0)
+    listener, other = listener_on(trio, 1), listener_on(trio, 2)
+    await take_in(store, listener)
+    slot = key_slot(session_key(listener))
+    giver: Any = trio.nodes[1]
+    record = giver.dump(session_key(listener))
+    giver.delete(session_key(listener), events_key(lane_of(listener)))
+    giver.execute_command("CLUSTER", "DELSLOTS", slot)
+    with pytest.raises(SessionStoreUnavailable, match="misses some of its slots"):
+        await store.load(listener)
+    assert (await store.load(other)).is_new
+    giver.execute_command("CLUSTER", "ADDSLOTS", slot)
+    giver.restore(session_key(listener), 60_000, record)
+    assert (await recovered(store, listener)).seq == 1
     await store.aclose()
 
 
