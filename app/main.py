@@ -18,6 +18,9 @@ from app.serving.reloader import Reloader
 from app.serving.turns import Turns
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
+from app.stores.event_streams import EventStreams
+from app.stores.exchange import Exchange
+from app.stores.listener_log import ListenerLog
 from app.stores.session_store import SessionStore
 from app.telemetry import configure_logging
 from app.web.api import build_api
@@ -61,10 +64,13 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack) -> Doors:
     engine = await opened.enter_async_context(
         Engine(batch_size=settings.batch_size, batch_wait_us=settings.batch_wait_us, queue_size=settings.queue_size)
     )
+    streams = EventStreams(Exchange.connect(settings.redis_url, timeout_s=settings.redis_timeout_s))
+    opened.push_async_callback(streams.aclose)
+    events = ListenerLog(streams, settings.events_folder)
     turns = Turns()
     return Doors(
         recommender=Recommender(reloader, engine, sessions, settings.session_limits, turns),
-        listeners=Listeners(sessions, settings.session_limits, turns),
+        listeners=Listeners(sessions, events, settings.session_limits, turns),
         reloader=reloader,
         checkpoints=checkpoints,
         session_store=sessions,

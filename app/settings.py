@@ -112,6 +112,11 @@ class Settings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least severity logged.")
 
     @property
+    def events_folder(self) -> Path:
+        """Where the event log is collected to."""
+        return self.data_dir / "events"
+
+    @property
     def session_limits(self) -> SessionLimits:
         """The bounds of one listener's session."""
         return SessionLimits(

@@ -10,8 +10,6 @@ import typer
 from app.errors import InvalidSetting
 from app.settings import Settings
 
-EVENTS_FOLDER = "events"
-
 
 def register(cli: typer.Typer) -> None:
     """Add the command to the command line."""
@@ -34,7 +32,7 @@ def collect(
             "by itself."
         )
     configure_logging(settings.log_format, settings.log_level)
-    asyncio.run(_collect(settings, settings.redis_url, out or settings.data_dir / EVENTS_FOLDER, once=once))
+    asyncio.run(_collect(settings, settings.redis_url, out or settings.events_folder, once=once))
 
 
 async def _collect(settings: Settings, url: str, folder: Path, *, once: bool) -> None:

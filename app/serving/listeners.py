@@ -7,11 +7,13 @@ from collections.abc import Callable, Collection, Sequence
 from time import time
 
 from app.domain.blocks import Block
+from app.domain.export import ListenerExport
 from app.domain.merging import merged
 from app.domain.session import ListenerSession, SessionLimits
 from app.errors import InvalidRequest, SessionConflict, UnknownListener
 from app.serving.tries import MANY, tries
 from app.serving.turns import Turns
+from app.stores.listener_log import ListenerLog
 from app.stores.session_store import SessionStore
 
 
@@ -19,9 +21,15 @@ class Listeners:
     """Shows and changes sessions at their listeners' wish. `clock` tells the time, in seconds since 1970."""
 
     def __init__(
-        self, sessions: SessionStore, limits: SessionLimits, turns: Turns, clock: Callable[[], float] = time
+        self,
+        sessions: SessionStore,
+        log: ListenerLog,
+        limits: SessionLimits,
+        turns: Turns,
+        clock: Callable[[], float] = time,
     ) -> None:
         self._sessions = sessions
+        self._log = log
         self._limits = limits
         self._turns = turns
         self._clock = clock
@@ -29,6 +37,12 @@ class Listeners:
     async def show(self, listener_id: str) -> ListenerSession:
         """Return what is remembered of a listener. Raises UnknownListener when that is nothing."""
         return _known(await self._sessions.load(listener_id))
+
+    async def export(self, listener_id: str) -> ListenerExport:
+        """Return all that is held of a listener. Raises UnknownListener when that is nothing."""
+        session = await self._sessions.load(listener_id)
+        entries = tuple(await self._log.entries(listener_id))
+        return ListenerExport(session if entries else _known(session), entries, self._clock())
 
     async def forget(self, listener_id: str) -> bool:
         """Delete what is remembered of a listener; tell whether there was anything."""

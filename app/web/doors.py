@@ -12,6 +12,7 @@ from starlette.requests import Request
 from app.domain.blocks import Block
 from app.domain.catalogue import Catalogue, Track
 from app.domain.events import ListenerEvent
+from app.domain.export import ListenerExport
 from app.domain.playlist import Playlist, PlaylistAsk
 from app.domain.recommendation import Ask, EventReceipt, Recommendation
 from app.domain.session import ListenerSession
@@ -38,6 +39,9 @@ class KeepingListeners(Protocol):
 
     async def show(self, listener_id: str) -> ListenerSession:
         """Return what is remembered of a listener; raise UnknownListener."""
+
+    async def export(self, listener_id: str) -> ListenerExport:
+        """Return all that is held of a listener; raise UnknownListener."""
 
     async def forget(self, listener_id: str) -> bool:
         """Delete what is remembered of a listener; tell whether there was anything."""

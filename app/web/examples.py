@@ -147,6 +147,20 @@ EXPORT_ANSWER = {
     "session": LISTENER_ANSWER,
     "hidden_state": _HIDDEN_STATE,
     "event_digests": ["5e0a51c4b3d2"],
+    "logged_events": [
+        {
+            "event_id": "play-1",
+            "listener_id": "ann",
+            "type": "played",
+            "track_id": "queen-bohemian-rhapsody",
+            "at": "2026-11-22T09:15:00.000+00:00",
+            "received_at": "2026-11-22T09:15:00.120+00:00",
+            "outcome": "applied",
+            "seq": 1,
+            "session_id": "4f1c7a90be23d6e8",
+            "checkpoint_id": _CHECKPOINT,
+        }
+    ],
 }
 
 RESET_REQUESTS: dict[str, Any] = {"forget_all": {}, "no_repeats": {"keep_recent": True}}

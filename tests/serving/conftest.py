@@ -24,7 +24,10 @@ from app.serving.reloader import Reloader
 from app.serving.turns import Turns
 from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import EmbeddedServer
+from app.stores.event_streams import EventStreams
+from app.stores.exchange import Exchange
 from app.stores.labels import promote
+from app.stores.listener_log import ListenerLog
 from app.stores.session_store import SessionStore
 
 V = 60
@@ -90,6 +93,7 @@ async def opened(
 ) -> AsyncIterator[Worker]:
     """Open one worker; opening two over one URL is having two workers."""
     sessions = store.connect(url, ttl_s=600, timeout_s=10.0)
+    streams = EventStreams(Exchange.connect(url, timeout_s=10.0))
     turns = Turns()
     try:
         async with (
@@ -98,11 +102,12 @@ async def opened(
         ):
             yield Worker(
                 Recommender(reloader, engine, sessions, LIMITS, turns, clock),
-                Listeners(sessions, LIMITS, turns, clock),
+                Listeners(sessions, ListenerLog(streams, checkpoints.root.parent / "events"), LIMITS, turns, clock),
                 reloader,
                 sessions,
             )
     finally:
+        await streams.aclose()
         await sessions.aclose()
 
 

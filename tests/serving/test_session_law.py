@@ -295,11 +295,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[CheckpointStore, 
 
 @pytest.fixture(scope="module")
 def law_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A session store of its own, so that all that is in it can be looked through after every step."""
+    """A session store of its own, to be looked through after every step."""
     with EmbeddedServer(tmp_path_factory.mktemp("law-sessions")) as server:
         yield server.url
 
 
+@pytest.mark.timeout(600)  # a history that breaks it is made as short as can be, which takes a while
 def test_the_law_stands_after_every_step_of_any_history(
     trained: tuple[CheckpointStore, dict[str, Predictor]], law_server: str
 ) -> None:

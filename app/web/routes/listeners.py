@@ -1,7 +1,5 @@
 """/v1/listeners/{listener_id}: what is remembered of a listener, to see, to take along, to change and to delete."""
 
-from time import time
-
 from fastapi import APIRouter
 from pydantic import TypeAdapter
 from starlette.requests import Request
@@ -45,9 +43,12 @@ async def show_listener(request: Request, listener_id: ListenerId) -> Response:
     responses={**answered(ExportAnswer, examples.EXPORT_ANSWER), **_TOLD},
 )
 async def export_listener(request: Request, listener_id: ListenerId) -> Response:
-    """Export all that is held of a listener, down to the hidden state."""
-    session = await doors(request).listeners.show(listener_id)
-    return Response(_EXPORT.dump_json(export_answer(session, time())), media_type="application/json")
+    """Export all that is held of a listener: the session down to the hidden state, and every event that was logged.
+
+    The event log is looked through from end to end, so this is not a call for every day.
+    """
+    export = await doors(request).listeners.export(listener_id)
+    return Response(_EXPORT.dump_json(export_answer(export)), media_type="application/json")
 
 
 @router.post(

@@ -57,6 +57,7 @@ def test_everything_that_is_held_can_be_taken_along(service: httpx.Client, liste
     assert exported["session"] == service.get(path(listener_id)).json()
     assert len(b64decode(exported["hidden_state"]["data"])) > 16
     assert len(exported["event_digests"]) == 1
+    assert [(event["track_id"], event["outcome"]) for event in exported["logged_events"]] == [(QUEEN, "applied")]
 
 
 def test_a_reset_listener_begins_at_the_start_with_the_blocks(service: httpx.Client, listener_id: str) -> None:
