@@ -281,8 +281,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[CheckpointStore, 
         np.arange(len(walks) * 8, dtype=np.int64) + 1_700_000_000,
     )
     dataset = write_dataset(home / "dataset", small_catalogue(), sessions, {})
-    store = CheckpointStore(home / "model_store")
-    predictors = {}
+    store, predictors = CheckpointStore(home / "model_store"), {}
     for rnn_kind in ("gru", "lstm"):
         recipe = Recipe(rnn_kind=rnn_kind, hidden_size=12, embedding_size=8, epochs=1)
         network = train(dataset, recipe, home / rnn_kind).network
