@@ -8,13 +8,11 @@ Knows nothing of Redis, of the network, or of what may be suggested next.
 """
 
 import secrets
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from app.domain.blocks import ARTIST_KEY, TRACK_KEY, Block, holding, lifting, setting, within
+from app.domain.blocks import TRACK_KEY, Block, holding, setting, within
 from app.domain.events import EventKind, ListenerEvent, Outcome
-from app.errors import InvalidBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,37 +217,6 @@ class ListenerSession:
             recent=recent,
             updated_at=round(now, 3),
         )
-
-    def blocking(
-        self, tracks: Sequence[Block], artists: Sequence[Block], *, now: float, limits: SessionLimits
-    ) -> "ListenerSession":
-        """Return the session with these blocks set as well; raise InvalidBlock for one that is over or one too many."""
-        for block in (*tracks, *artists):
-            if not block.holds(now):
-                raise InvalidBlock(
-                    f"Expected an end of the block of {block.what!r} that lies ahead, got one "
-                    f"{now - block.end:.0f} s ago. Leave `until` away to block for good."
-                )
-        blocked_tracks = setting(holding(self.blocked_tracks, now), tracks, TRACK_KEY)
-        blocked_artists = setting(holding(self.blocked_artists, now), artists, ARTIST_KEY)
-        for what, blocks in (("tracks", blocked_tracks), ("artists", blocked_artists)):
-            if len(blocks) > limits.blocks:
-                raise InvalidBlock(
-                    f"Expected at most {limits.blocks} blocked {what}, got {len(blocks)} with those that stand. "
-                    "Lift some, or give them an end."
-                )
-        return self._with_blocks(blocked_tracks, blocked_artists, now)
-
-    def unblocking(self, tracks: Collection[str], artists: Collection[str], *, now: float) -> "ListenerSession":
-        """Return the session without the blocks of these names."""
-        blocked_tracks = lifting(holding(self.blocked_tracks, now), tracks, TRACK_KEY)
-        blocked_artists = lifting(holding(self.blocked_artists, now), artists, ARTIST_KEY)
-        return self._with_blocks(blocked_tracks, blocked_artists, now)
-
-    def _with_blocks(self, tracks: tuple[Block, ...], artists: tuple[Block, ...], now: float) -> "ListenerSession":
-        if (tracks, artists) == (self.blocked_tracks, self.blocked_artists):
-            return self
-        return replace(self, seq=self.seq + 1, blocked_tracks=tracks, blocked_artists=artists, updated_at=round(now, 3))
 
     def _noting(self, event: ListenerEvent, now: float, limits: SessionLimits) -> "ListenerSession":
         """Count the event, remember its id, and take in what blocks say: some are over, a dislike is a new one."""

@@ -6,6 +6,7 @@ Knows nothing of networks: what changes here is read anew at the listener's next
 from collections.abc import Callable, Collection, Sequence
 from time import time
 
+from app.domain.blocking import blocked, unblocked
 from app.domain.blocks import Block
 from app.domain.export import ListenerExport
 from app.domain.merging import merged
@@ -58,7 +59,7 @@ class Listeners:
     async def block(self, listener_id: str, tracks: Sequence[Block], artists: Sequence[Block]) -> ListenerSession:
         """Set blocks beside those that stand. Raises InvalidBlock for one that is over, or one too many."""
         return await self._changed(
-            listener_id, lambda session: session.blocking(tracks, artists, now=self._clock(), limits=self._limits)
+            listener_id, lambda session: blocked(session, tracks, artists, now=self._clock(), limits=self._limits)
         )
 
     async def unblock(self, listener_id: str, tracks: Collection[str], artists: Collection[str]) -> ListenerSession:
@@ -66,7 +67,8 @@ class Listeners:
 
         def without(session: ListenerSession) -> ListenerSession:
             every = not tracks and not artists
-            return _known(session).unblocking(
+            return unblocked(
+                _known(session),
                 [block.what for block in session.blocked_tracks] if every else tracks,
                 [block.what for block in session.blocked_artists] if every else artists,
                 now=self._clock(),

@@ -60,8 +60,10 @@ def test_a_dislike_is_for_good() -> None:
 
 def test_a_block_holds_until_its_end() -> None:
     """Every release of a track and every track of an artist; at its end a block excludes nothing any more."""
-    session = ListenerSession("ann").blocking(
-        [Block("heroes", 60.0)], [Block("MOBY", 120.0), Block("Massive Attack")], now=0.0, limits=SessionLimits()
+    session = ListenerSession(
+        "ann",
+        blocked_tracks=(Block("heroes", 60.0),),
+        blocked_artists=(Block("MOBY", 120.0), Block("Massive Attack")),
     )
     for_good = {"teardrop"}
     assert excluded(session, now=59.999) == {"heroes", "heroes-2017", "porcelain", "go"} | for_good
