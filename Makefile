@@ -31,7 +31,7 @@ test: $(READY) ## run every test but the long ones
 	$(BIN)/python -m pytest
 
 test-faults: $(READY) ## break everything the service stands on; some minutes
-	$(BIN)/python -m pytest -m faults
+	$(BIN)/python -m pytest -m faults tests/faults
 
 test-kills: $(READY) ## kill workers and the session store under load; MINUTES=3
 	$(BIN)/python -m tests.faults.kills --minutes $(MINUTES)
