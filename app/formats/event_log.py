@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,17 @@ class Footer:
         return {FOOTER: json.dumps({"version": VERSION, "cursors": self.cursors, "marks": self.marks}).encode()}
 
 
+@dataclass(frozen=True, slots=True)
+class LogDay:
+    """What the log holds of one day: rows, marks among them, files, and their size in bytes."""
+
+    day: str
+    rows: int
+    marks: int
+    files: int
+    size: int
+
+
 def name_of(first: int, last: int) -> str:
     """Return the name of a file that holds these rounds."""
     return f"{first:013d}.parquet" if first == last else f"{first:013d}-{last:013d}.parquet"
@@ -134,6 +146,21 @@ def footer_of(path: Path) -> Footer:
             "Upgrade this one."
         )
     return Footer(said["cursors"], said["marks"])
+
+
+def days_of(folder: Path) -> list[LogDay]:
+    """Return what a log holds, day by day; nothing where there is no log."""
+    files = current_files(folder)
+    return [
+        LogDay(
+            day,
+            sum(pq.read_metadata(file.path).num_rows for file in own),
+            sum(footer_of(file.path).marks for file in own),
+            len(own),
+            sum(file.path.stat().st_size for file in own),
+        )
+        for day, own in ((day, list(group)) for day, group in groupby(files, key=lambda file: file.day))
+    ]
 
 
 def table_of(logged: Iterable[Logged]) -> pa.Table:

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from app.stores import collector as collecting_module
 from app.stores.embedded import find_server
+from app.stores.keys import events_key, lane_of
 from app.stores.session_store import SessionStore
 from tests.stores.conftest import free_port, running
 from tests.stores.event_logs import collecting, heard, play
@@ -73,3 +74,21 @@ async def test_end_without_redis_is_said_and_is_no_failure(tmp_path: Path) -> No
         async with collecting(f"redis://127.0.0.1:{free_port()}", tmp_path) as collector:
             await collector.run(ending, interval_s=1.0)
     assert said[-1]["events"] == "wait in Redis for the next start"
+
+
+async def test_rights_of_a_collector_are_those_that_are_documented(tmp_path: Path) -> None:
+    """The least its user must be allowed is what docs/session-store.md says: to read, to trim, and nothing else."""
+    rights = ["~segue:*", "-@all", "+eval", "+evalsha", "+exists", "+xinfo|stream", "+xrange", "+xtrim"]
+    with running(find_server(), tmp_path / "redis") as server:
+        store = SessionStore.connect(server.url, ttl_s=60, timeout_s=2.0)
+        await play(store, "ann", "one")
+        await store.aclose()
+        [node] = server.nodes
+        node.acl_setuser("collector", enabled=True, passwords=["+secret"], reset=True)
+        node.execute_command("ACL", "SETUSER", "collector", *rights)  # type: ignore[no-untyped-call]
+        url = server.url.replace("redis://", "redis://collector:secret@")
+        async with collecting(url, tmp_path / "events") as collector:
+            await collector.drain()
+        key = events_key(lane_of("ann"))
+        assert node.xlen(key) == 0
+    assert heard(tmp_path / "events") == {"ann": ["one"]}
