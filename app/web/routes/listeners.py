@@ -99,7 +99,7 @@ async def merge_listener(request: Request, listener_id: ListenerId) -> Response:
 async def forget_listener(request: Request, listener_id: ListenerId) -> Response:
     """Delete everything that is remembered of a listener, and leave what was logged out of training.
 
-    404 when nothing was remembered.
+    404 when no session was stored; what the event log may still hold is left out all the same.
     """
     if not await doors(request).listeners.forget(listener_id):
         raise UnknownListener(f"Nothing is remembered of listener {listener_id!r}: no event came or it expired.")
