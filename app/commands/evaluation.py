@@ -98,10 +98,18 @@ def evaluate(
             metrics += beside.values()
     console.print(_table(metrics))
     console.print(_account(asked, predictor.catalogue), soft_wrap=True)
-    if manifest.data.get("fingerprint") == test.fingerprint and newest == 1.0:
-        console.print(
-            "The checkpoint learned from these sessions: the figures flatter it. Judge on --newest 0.1.", soft_wrap=True
-        )
+    if manifest.data.get("fingerprint") == test.fingerprint:
+        if manifest.data.get("learned_sessions") == len(test.sessions):
+            console.print(
+                "The checkpoint has learned all sessions of this data set: the figures flatter it. What it was judged "
+                "by before is in `segue models show`; `segue train --as-judged` leaves the newest sessions out.",
+                soft_wrap=True,
+            )
+        elif newest == 1.0:
+            console.print(
+                "The checkpoint learned from these sessions: the figures flatter it. Judge on --newest 0.1.",
+                soft_wrap=True,
+            )
     if json_out is not None:
         _write(json_out, manifest.checkpoint_id, asked, metrics)
 

@@ -32,8 +32,9 @@ def train_first_model(settings: Settings, data: Path | None) -> None:
         import_([str(data)], out=folder, force=True)
     if _is_served(checkpoints, open_dataset(folder).fingerprint):
         return
-    # The demo is there to be looked at soon: two epochs of the network alone, and no search for a mixture.
-    train(folder, store=settings.model_store, changes=DEMO_CHANGES if data is None else None)
+    # The demo is there to be looked at soon: two epochs of the network alone, no search for a mixture, no last refit.
+    changes = DEMO_CHANGES if data is None else None
+    train(folder, store=settings.model_store, changes=changes, fresh=data is not None)
     if checkpoints.labels().stable is None:
         raise WorseThanBaseline(
             f"The model trained on {data or 'the demo'} is not better than counting, so nothing serves. "

@@ -43,6 +43,13 @@ def train(
         Path | None, typer.Option(help="Where the unfinished run is kept; below SEGUE_DATA_DIR by default.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was interrupted.")] = False,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh/--as-judged",
+            help="Learn the held-out sessions too before publishing, or publish the very network they judged.",
+        ),
+    ] = True,
     promote: Annotated[bool, typer.Option(help="Serve the checkpoint if it beats the baselines.")] = True,
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads to learn with; all by default.")] = None,
 ) -> None:
@@ -74,6 +81,7 @@ def train(
                     checkpoints,
                     run_dir,
                     test_share=test_share,
+                    fresh=fresh,
                     resume=resume,
                     on_progress=shown.progress,
                     on_stage=shown.stage,
@@ -83,8 +91,11 @@ def train(
                 errors.print(f"Interrupted. The same command with --resume goes on from {run_dir}.", soft_wrap=True)
                 raise typer.Exit(130) from None
     manifest = published.manifest
+    learned = manifest.data["learned_sessions"] == manifest.data["sessions"]
     console.print(_table(published.comparison))
     console.print(f"{manifest.checkpoint_id} {manifest.status}: {published.verdict.reason}", soft_wrap=True)
+    if learned:
+        console.print("What is published has since learned the sessions that judged it, too.", soft_wrap=True)
     if manifest.accepted and promote:
         from app.stores.labels import promote as promote_label
 
@@ -102,7 +113,7 @@ class Shown:
 
     def progress(self, progress: "TrainingProgress") -> None:
         """Show where the training stands."""
-        title = "refit on all sessions" if progress.refit else "training"
+        title = "refit" if progress.refit else "training"
         self._enter(title)
         seen = progress.validation
         validation = f" · Recall@20 {seen.recall:.4f} MRR@20 {seen.mrr:.4f}" if seen and not progress.refit else ""

@@ -3,6 +3,7 @@
 Each step is told to whoever watches. Knows nothing of terminals, and of stores only how to hand a draft over.
 """
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from app.dataset.folder import Dataset, Sessions
 from app.errors import NothingToLearn
 from app.rnn.checkpoint import CheckpointDraft
 from app.rnn.manifest import Manifest, Verdict
-from app.rnn.network import RecurrentNetwork
+from app.rnn.mixture import Mixture
 from app.stores.checkpoints import CheckpointStore
 from app.trainer.comparison import Comparison, compare
 from app.trainer.evaluation import evaluate
@@ -25,7 +26,8 @@ from app.trainer.report import build_report
 from app.trainer.runs import RunFolder
 from app.trainer.targets import play_counts
 from app.trainer.team import ALONE, Team
-from app.trainer.training import train
+from app.trainer.trained import TrainedNetwork
+from app.trainer.training import learn_everything, train
 
 TEST_SHARE = 0.1
 NETWORK_ALONE = "network alone"
@@ -48,6 +50,7 @@ def train_and_publish(
     run_dir: Path,
     *,
     test_share: float = TEST_SHARE,
+    fresh: bool = False,
     resume: bool = False,
     on_progress: OnProgress = lambda _: None,
     on_stage: Callable[[str], None] = lambda _: None,
@@ -55,25 +58,28 @@ def train_and_publish(
 ) -> Publication:
     """Train on all but the newest `test_share` of sessions, judge on these, publish what came of it.
 
-    A checkpoint that does not beat popularity and Markov is published as rejected. Nothing is promoted. The run
-    folder is cleared once the checkpoint is published. Of a `team` the leading process calls this, and the others
-    `train_along`. Raises what `train` and `CheckpointStore.publish` raise.
+    With `fresh` a network that is accepted learns all sessions before it is published, if its recipe refits: what
+    people heard last is worth most, and the sessions that judged have done their work. A checkpoint that does not
+    beat popularity and Markov is published as rejected. Nothing is promoted. The run folder is cleared once the
+    checkpoint is published. Of a `team` the leading process calls this, and the others `train_along`. Raises what
+    `train` and `CheckpointStore.publish` raise.
     """
     older, newest = _split(dataset.sessions, test_share)
     trained = train(replace(dataset, sessions=older), recipe, run_dir, resume, on_progress, team=team)
     mixing = mix_after(trained, older, run_dir, on_stage) if recipe.mixture else None
     mixture = None if mixing is None else mixing.over(older, len(dataset.catalogue))
-    model = JudgedNetwork(trained.network, recipe.name, mixture=mixture)
-    comparison = compare(model, older, newest, on_judging=lambda name: on_stage(f"judging {name}"))
-    if mixture is not None:
-        on_stage(f"judging {NETWORK_ALONE}")
-        comparison = _beside_the_network_alone(comparison, trained.network, older, newest)
+    comparison = _judge(trained, mixture, older, newest, on_stage)
     judged = verdict(comparison.model, comparison.baselines)
-    data = _account(dataset, older, newest)
+    learned, network = older, trained.network
+    if team.from_lead(lambda: fresh and recipe.refit and judged.accepted):
+        learned = dataset.sessions
+        network = learn_everything(trained, dataset, _last_run(run_dir), resume, on_progress, team=team).network
+        mixture = None if mixing is None else mixing.over(learned, len(dataset.catalogue))
+    data = {**_account(dataset, older, newest), "learned_sessions": len(learned)}
     mixed = {} if mixing is None else {"mixing": mixing.figures}
     on_stage("drawing the report")
     draft = CheckpointDraft(
-        network=trained.network,
+        network=network,
         catalogue=dataset.catalogue,
         training={**trained.summary(), **mixed},
         data=data,
@@ -86,6 +92,7 @@ def train_and_publish(
     )
     on_stage("publishing")
     manifest = store.publish(draft)
+    shutil.rmtree(_last_run(run_dir), ignore_errors=True)
     RunFolder(run_dir).clear()
     return Publication(manifest, comparison, judged)
 
@@ -95,7 +102,14 @@ def train_along(
 ) -> None:
     """Do the part of a process that does not lead in what `train_and_publish` does: learn."""
     older, _ = _split(dataset.sessions, test_share)
-    train(replace(dataset, sessions=older), recipe, run_dir, resume, team=team)
+    trained = train(replace(dataset, sessions=older), recipe, run_dir, resume, team=team)
+    if team.from_lead(lambda: False):  # the leading process decides, once it has judged
+        learn_everything(trained, dataset, _last_run(run_dir), resume, team=team)
+
+
+def _last_run(run_dir: Path) -> Path:
+    """Return the folder of the run over all sessions, after the verdict."""
+    return run_dir / "everything"
 
 
 def _split(sessions: Sessions, test_share: float) -> tuple[Sessions, Sessions]:
@@ -108,12 +122,21 @@ def _split(sessions: Sessions, test_share: float) -> tuple[Sessions, Sessions]:
     return older, newest
 
 
-def _beside_the_network_alone(
-    comparison: Comparison, network: RecurrentNetwork, older: Sessions, newest: Sessions
+def _judge(
+    trained: TrainedNetwork,
+    mixture: Mixture | None,
+    older: Sessions,
+    newest: Sessions,
+    on_stage: Callable[[str], None],
 ) -> Comparison:
-    """Add what the network would be without its mixture: who reads the figures wants to know what made them."""
-    support = play_counts(older, network.config.catalogue_size)
-    alone = evaluate(JudgedNetwork(network, NETWORK_ALONE), newest, support=support)
+    """Judge what was trained beside the baselines, and beside what it would be without its mixture."""
+    model = JudgedNetwork(trained.network, trained.recipe.name, mixture=mixture)
+    comparison = compare(model, older, newest, on_judging=lambda name: on_stage(f"judging {name}"))
+    if mixture is None:
+        return comparison
+    on_stage(f"judging {NETWORK_ALONE}")
+    support = play_counts(older, model.catalogue_size)
+    alone = evaluate(JudgedNetwork(trained.network, NETWORK_ALONE), newest, support=support)
     return replace(comparison, baselines={NETWORK_ALONE: alone, **comparison.baselines})
 
 

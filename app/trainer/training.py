@@ -42,8 +42,38 @@ def train(
     interrupted. The processes of a `team` all call this with the same data and recipe, and all get the network; the
     leading one judges, and keeps the run folder. Raises NothingToLearn, NotANumber, and with `resume` NothingToResume.
     """
+    recipe = recipe.planned(len(dataset.sessions.tracks))
+    state = RunState(_identity(dataset, recipe))
     with torch.random.fork_rng(devices=[]):
-        return _Run(dataset, recipe, RunFolder(run_dir), resume, on_progress, save_every_s, team).to_the_end()
+        return _Run(dataset, recipe, RunFolder(run_dir), state, resume, on_progress, save_every_s, team).to_the_end()
+
+
+def learn_everything(
+    judged: TrainedNetwork,
+    dataset: Dataset,
+    run_dir: Path,
+    resume: bool = False,
+    on_progress: OnProgress = lambda _: None,
+    save_every_s: float = SAVE_EVERY_S,
+    team: Team = ALONE,
+) -> TrainedNetwork:
+    """Train anew on all sessions of the data set, those the network was judged by too, as it was found best.
+
+    Nothing is left to judge what comes of it, and nothing is chosen: epochs, pull-back and temperature are those of
+    the judged network. Resumes where a run of the same is found in the folder, else begins. Raises as `train` does.
+    """
+    state = RunState(
+        _identity(dataset, judged.recipe),
+        refit=True,
+        history=[asdict(record) for record in judged.history],
+        best_epoch=judged.best_epoch - 1,
+        pull_back=judged.pull_back,
+        temperature=judged.network.config.temperature,
+    )
+    folder = RunFolder(run_dir)
+    resume = resume and folder.is_begun
+    with torch.random.fork_rng(devices=[]):
+        return _Run(dataset, judged.recipe, folder, state, resume, on_progress, save_every_s, team).to_the_end()
 
 
 class _Run:
@@ -54,13 +84,13 @@ class _Run:
         dataset: Dataset,
         recipe: Recipe,
         folder: RunFolder,
+        state: RunState,
         resume: bool,
         on_progress: OnProgress,
         save_every_s: float,
         team: Team,
     ) -> None:
         self._sessions = dataset.sessions
-        recipe = recipe.planned(len(dataset.sessions.tracks))
         self._catalogue_size = len(dataset.catalogue)
         self._older, newest = dataset.sessions.split(recipe.validation_share)
         self._newest = thinned(newest, recipe.validation_targets)
@@ -74,7 +104,7 @@ class _Run:
         self._on_progress = on_progress
         self._save_every_s = save_every_s
         self._team = team
-        self._state, self._kept = team.from_lead(lambda: _begin(folder, _identity(dataset, recipe), resume))
+        self._state, self._kept = team.from_lead(lambda: _begin(folder, state, resume))
         self._meter = Meter(self._state.seconds, self._state.events_learned)
         self._saved_at = time.monotonic()
 
@@ -226,13 +256,14 @@ class _Run:
         )
 
 
-def _begin(folder: RunFolder, identity: dict[str, Any], resume: bool) -> tuple[RunState, dict[str, Tensor]]:
+def _begin(folder: RunFolder, begun: RunState, resume: bool) -> tuple[RunState, dict[str, Tensor]]:
     if not resume:
         folder.clear()
-        return RunState(identity), {}
+        return begun, {}
     state, tensors = folder.load()
-    if state.identity != identity:
-        differing = ", ".join(sorted(name for name in identity if identity[name] != state.identity.get(name)))
+    wanted = begun.identity
+    if state.identity != wanted:
+        differing = ", ".join(sorted(name for name in wanted if wanted[name] != state.identity.get(name)))
         raise NothingToResume(
             f"Expected the data and the recipe of the interrupted run, got another {differing}. "
             "Resume with what it began with, or train without --resume."

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from app.cli import cli
@@ -59,6 +60,20 @@ def test_a_trained_network_is_judged_published_and_served(dataset: Path, tmp_pat
     assert "markov" in output
     assert not list((tmp_path / "run").iterdir()), "the run folder is emptied once the checkpoint is published"
     assert store.load("stable").catalogue[0].title == "Title 0"
+
+
+def test_what_is_accepted_learns_what_judged_it_and_keeps_the_figures(dataset: Path, tmp_path: Path) -> None:
+    chosen = ("--set", "hidden_size=16", "--set", "epochs=6", "--set", "mixture=false", "--threads", "1")
+    quick = (*chosen, "--store", tmp_path / "store", "--run-dir", tmp_path / "run")
+    judged, fresh = run(dataset, "--as-judged", *quick), run(dataset, *quick)
+    assert ("has since learned" in judged, "has since learned" in fresh) == (False, True)
+    store = CheckpointStore(tmp_path / "store")
+    one, other = sorted(store.list(), key=lambda manifest: int(manifest.data["learned_sessions"]))
+    assert (one.data["learned_sessions"], other.data["learned_sessions"]) == (450, 500)
+    assert other.metrics == one.metrics
+    networks = [store.load(manifest.checkpoint_id).network for manifest in (one, other)]
+    assert not torch.equal(networks[0].input_table, networks[1].input_table)
+    assert not list((tmp_path / "run").iterdir())
 
 
 def test_a_network_no_better_than_counting_is_published_as_rejected(dataset: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import torch
 from app.errors import NothingToResume
 from app.trainer.progress import TrainingProgress
 from app.trainer.trained import TrainedNetwork
-from app.trainer.training import train
+from app.trainer.training import learn_everything, train
 from tests.trainer.made_sessions import SAMPLED, SMALL, assert_same, markov_chain
 
 
@@ -122,3 +122,28 @@ def test_resuming_from_a_damaged_state_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state.safetensors").write_bytes(b"not a state")
     with pytest.raises(NothingToResume, match=r"state\.safetensors cannot be read"):
         train(markov_chain(0.2), SMALL, tmp_path, resume=True)
+
+
+def test_learning_everything_is_training_that_chooses_nothing(
+    uninterrupted: tuple[TrainedNetwork, int], tmp_path: Path
+) -> None:
+    """It ends as the refit of a run over the same sessions did, interrupted or not."""
+    recipe, data = INTERRUPTED, markov_chain(0.2, count=200)
+    judged, _ = uninterrupted
+    epochs = judged.best_epoch
+    straight = learn_everything(judged, data, tmp_path / "straight")
+    assert straight.best_epoch == epochs
+    assert straight.network.config == judged.network.config
+    assert_same(straight.network, judged.network)
+
+    def interrupt(progress: TrainingProgress) -> None:
+        assert progress.refit
+        if progress.epoch == epochs and progress.batch * 2 > progress.batches:
+            raise Killed
+
+    folder = tmp_path / "interrupted"
+    with pytest.raises(Killed):
+        learn_everything(judged, data, folder, resume=True, on_progress=interrupt, save_every_s=0.0)
+    assert_same(learn_everything(judged, data, folder, resume=True).network, judged.network)
+    with pytest.raises(NothingToResume, match="another dropout"):
+        learn_everything(replace(judged, recipe=replace(recipe, dropout=0.3)), data, folder, resume=True)
