@@ -105,8 +105,8 @@ class Settings(BaseSettings):
     )
     shutdown_s: int = Field(
         10,
-        ge=3,
-        description="Within how long the service ends when told to. Open requests may take all but two seconds of it.",
+        ge=4,
+        description="Within how long the service ends when told to. Open requests may take all but three seconds.",
     )
     log_format: str = Field("console", pattern="^(console|json)$", description="`console` or `json`.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least severity logged.")

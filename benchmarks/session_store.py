@@ -130,8 +130,10 @@ def growth(client: Redis, log: Path, listeners: int) -> bool:
     print("seconds    written  listeners  server MB  disk MB    expired")
     share, memory, began = max(1, listeners // STEPS), [], time.monotonic()
     for step in range(STEPS):
+        # Who fell behind does not catch up: more at a time would live at once.
+        due = time.monotonic() + LIFETIMES * ttl_s / STEPS
         write(client, record, range(step * share, (step + 1) * share), ttl_s)
-        time.sleep(max(0.0, began + (step + 1) * LIFETIMES * ttl_s / STEPS - time.monotonic()))
+        time.sleep(max(0.0, due - time.monotonic()))
         used, expired = int(client.info("memory")["used_memory"]), int(client.info("stats")["expired_keys"])
         memory.append(used)
         passed_s, disk = time.monotonic() - began, sum(part.stat().st_size for part in log.iterdir())

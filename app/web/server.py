@@ -22,8 +22,8 @@ from uvicorn.supervisors import multiprocess
 
 from app.web.draining import DRAINING
 
-# What closing the stores and the model thread may take, of the time the service has to end.
-CLOSING_S = 2
+# What closing the stores, the collector and the session store may take of the time there is.
+CLOSING_S = 3
 # A handshake that has begun is over after one way there and back.
 HANDSHAKE_S = 0.1
 # The parent looks for signals every half second. Where all processes are told to end at once, as systemd and Ctrl-C do,
@@ -82,6 +82,7 @@ class Server(uvicorn.Server):
         self._deadline = threading.Timer(patience_s, os._exit, [1])
         self._deadline.daemon = True
         self._deadline.start()
+        began = time.monotonic()
         self._draining.set()
         for connection in list(self.server_state.connections):
             connection.shutdown()
@@ -89,7 +90,8 @@ class Server(uvicorn.Server):
         if alone:
             turn_away_newcomers(sockets or [])
         await _accepted(sockets or [], HANDSHAKE_S if alone else PARENT_S)
-        self.config.timeout_graceful_shutdown = max(1, patience_s - CLOSING_S)
+        left_s = began + patience_s - CLOSING_S - time.monotonic()
+        self.config.timeout_graceful_shutdown = max(1, round(left_s))
         await super().shutdown(sockets)
 
 
