@@ -3,10 +3,8 @@
 import pytest
 
 from app.domain.blocks import ARTIST_KEY, TRACK_KEY, Block, holding, lifting, setting, uniting, within
-from app.domain.session import SessionLimits
 
 NOW = 1_700_000_000.0
-LIMITS = SessionLimits(blocks=3)
 
 
 def names(blocks: tuple[Block, ...]) -> list[str]:

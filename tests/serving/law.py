@@ -29,12 +29,21 @@ class Expected:
     incarnation: int | None = None
     seq: int = 0
 
+    def pass_time(self, now: float) -> None:
+        """Expect what every change does to blocks that are over: they are dropped, and do not come back."""
+        self.tracks = {what: until for what, until in self.tracks.items() if now < until}
+        self.artists = {what: until for what, until in self.artists.items() if now < until}
+
+    def blocked(self, track: str, artist: str, until: float | None, now: float) -> None:
+        """Expect a track and an artist to be blocked."""
+        self.tracks[track] = self.artists[artist] = inf if until is None else until
+        self.pass_time(now)
+
     def taken_in(self, event: ListenerEvent, receipt: EventReceipt, now: float) -> None:
         """Expect what an event does to blocks: those that are over go, a dislike is one for good."""
         if receipt.outcome not in TAKEN_IN:
             return
-        self.tracks = {what: until for what, until in self.tracks.items() if now < until}
-        self.artists = {what: until for what, until in self.artists.items() if now < until}
+        self.pass_time(now)
         if event.kind is EventKind.DISLIKED:
             self.tracks[event.track_id] = inf
 
@@ -43,8 +52,7 @@ class Expected:
         for mine, theirs in ((self.tracks, source.tracks), (self.artists, source.artists)):
             for what, until in list(theirs.items()):
                 mine[what] = max(until, mine.get(what, -inf))
-            for what in [what for what, until in mine.items() if now >= until]:
-                del mine[what]
+        self.pass_time(now)
 
     def barred(self, session: ListenerSession, catalogue: Catalogue, now: float) -> set[str]:
         """Return every track that may not be suggested: blocked now, or remembered, in any release."""

@@ -8,7 +8,6 @@ import asyncio
 import random
 from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
-from math import inf
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -183,12 +182,10 @@ class Histories(RuleBasedStateMachine):
         blocked = self.workers[worker].listeners.block(name, [Block(track, end)], [Block(f"ARTIST {artist}", end)])
         session = self.do(blocked)
         self.gone.discard(name)
-        expected = self.expected[name]
-        expected.tracks[track] = inf if end is None else end
-        expected.artists[f"artist {artist}"] = inf if end is None else end
-        told = {block.what.casefold(): block.end for block in (*session.blocked_tracks, *session.blocked_artists)}
-        stand = {**expected.tracks, **expected.artists}
-        assert told == {what: end for what, end in stand.items() if self.now < end}
+        self.expected[name].blocked(track, f"artist {artist}", end, self.now)
+        assert {block.what: block.end for block in session.blocked_tracks} == self.expected[name].tracks
+        assert {block.what.casefold(): block.end for block in session.blocked_artists} == self.expected[name].artists
+        self.ask(listener, worker)
 
     @rule(listener=LISTENERS, worker=WORKERS)
     def unblock(self, listener: int, worker: int) -> None:
