@@ -136,10 +136,11 @@ def decode(listener_id: str, record: bytes) -> ListenerSession:
 
 
 def _session(listener_id: str, incarnation: int, seq: int, body: Sequence[Any]) -> ListenerSession:
-    session_id, hidden, unread, context, names, repeats, kinds, *times, digests, tracks, artists, updated_at = body
+    session_id, hidden, unread, context, names, repeats, kinds, first, width, steps, exceptions, *rest = body
+    digests, tracks, artists, updated_at = rest
     ids = _repeated(unpack_names(names), repeats)
     count = len(ids)
-    stamps = unpack_times(*times, count)
+    stamps = unpack_times(first, width, steps, exceptions, count)
     digits = kinds.hex()[:count]
     columns = zip(
         ids,

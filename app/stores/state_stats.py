@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from app.errors import NewerSessionRecord
 from app.stores.exchange import Exchange, checked
 from app.stores.keys import ANY_SESSION, LANES, events_key, listener_of
+from app.stores.server import Command
 from app.stores.session_record import DamagedRecord, decode, schema_of
 
 SCAN_BATCH = 1_000
@@ -121,7 +122,9 @@ async def _measured(master: Exchange, keys: Sequence[bytes]) -> list[Measured]:
     measured = []
     for start in range(0, len(keys), SCAN_BATCH):
         batch = keys[start : start + SCAN_BATCH]
-        asked = [(word, *rest, key) for key in batch for word, *rest in (("GET",), ("MEMORY", "USAGE"), ("PTTL",))]
+        asked: list[Command] = []
+        for key in batch:
+            asked += [("GET", key), ("MEMORY", "USAGE", key), ("PTTL", key)]
         replies = await master.send(asked)
         for key, record, used, left_ms in zip(batch, replies[::3], replies[1::3], replies[2::3], strict=True):
             if isinstance(record, bytes) and isinstance(used, int):  # else it expired or was moved meanwhile
