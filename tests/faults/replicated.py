@@ -4,7 +4,6 @@ Each test starts its own: a master that was killed stays dead.
 """
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -106,10 +105,6 @@ class SixNodes:
             listener = new_listener()
             if key_slot(session_key(listener)) * len(self.masters) // SLOTS == master:
                 return listener
-
-    def kill(self, master: int) -> None:
-        """Kill a master's process; the master's replica will take its place."""
-        self.masters[master].signal(signal.SIGKILL)
 
     def move(self, listener_id: str, *, giver: int, taker: int) -> None:
         """Hand the slot of a listener's keys over, key by key, as a reshard does."""

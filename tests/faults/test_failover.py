@@ -33,15 +33,21 @@ def pause(seconds: float) -> None:
     threading.Event().wait(seconds)
 
 
-async def test_sentinels_replace_a_master_that_dies_under_load(
-    models: CheckpointStore, predictor: Predictor, tmp_path: Path, publish: Callable[[str], None]
+@pytest.fixture(params=[signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
+def end(request: pytest.FixtureRequest) -> signal.Signals:
+    """How a master ends: its process is gone, or its machine answers no more and refuses nobody either."""
+    return signal.Signals(request.param)
+
+
+async def test_sentinels_replace_a_master_that_ends_under_load(
+    models: CheckpointStore, predictor: Predictor, tmp_path: Path, publish: Callable[[str], None], end: signal.Signals
 ) -> None:
     """Callers go on as soon as the Sentinels have promoted the replica."""
     with running_sentinels(tmp_path) as group:
         with Service(models.root, tmp_path / "data", redis_url=group.url) as service:
             with Load(str(service.http.base_url), callers=4, name="behind sentinels", pause_s=0.01) as load:
                 until(lambda: len(load.told.acknowledged) > 50, 30)
-                group.master.signal(signal.SIGKILL)
+                group.master.signal(end)
                 killed = time.monotonic()
                 until(group.promoted, 30)
                 promoted = time.monotonic()
@@ -51,8 +57,8 @@ async def test_sentinels_replace_a_master_that_dies_under_load(
             found = await judge(group.url, told.by_listener, predictor)
         waited = told.waited_after(killed)
         publish(
-            f"Sentinels: master killed under {len(told.acknowledged)} events of 4 callers; replica promoted after "
-            f"{promoted - killed:.1f} s, next event acknowledged after {waited:.1f} s;\n"
+            f"Sentinels: {end.name} to the master under {len(told.acknowledged)} events of 4 callers; replica "
+            f"promoted after {promoted - killed:.1f} s, next event acknowledged after {waited:.1f} s;\n"
             f"refused meanwhile: {dict(told.refusals)}; acknowledged and lost: {found.missing}, twice: {found.twice}"
         )
     assert told.wrong == []
@@ -127,7 +133,7 @@ async def test_master_without_its_replica_may_refuse_events(tmp_path: Path) -> N
 
 
 async def test_cluster_replaces_a_master_and_the_others_go_on(
-    models: CheckpointStore, tmp_path: Path, publish: Callable[[str], None]
+    models: CheckpointStore, tmp_path: Path, publish: Callable[[str], None], end: signal.Signals
 ) -> None:
     """Listeners of the two other masters notice nothing; those of the dead one are served when its replica is."""
     with (
@@ -141,7 +147,7 @@ async def test_cluster_replaces_a_master_and_the_others_go_on(
             Load(base, callers=2, name="alive", listeners=others) as spared,
         ):
             until(lambda: min(len(hit.told.acknowledged), len(spared.told.acknowledged)) > 20, 30)
-            six.kill(0)
+            six.masters[0].signal(end)
             killed = time.monotonic()
             until(lambda: str(six.replicas[0].nodes[0].role()[0]) == "b'master'", 30)
             promoted = time.monotonic()
@@ -149,8 +155,8 @@ async def test_cluster_replaces_a_master_and_the_others_go_on(
             pause(1.0)
         lost = [await lost_events(six.url, load.told.by_listener) for load in (hit, spared)]
         publish(
-            f"Cluster: one of three masters killed; replica promoted after {promoted - killed:.1f} s, next event of "
-            f"its listeners acknowledged after {hit.told.waited_after(killed):.1f} s;\n"
+            f"Cluster: {end.name} to one of three masters; replica promoted after {promoted - killed:.1f} s, next "
+            f"event of its listeners acknowledged after {hit.told.waited_after(killed):.1f} s;\n"
             f"its listeners: {len(hit.told.acknowledged)} events, refused meanwhile {dict(hit.told.refusals)}, "
             f"acknowledged and lost {lost[0]};\nthe others: {len(spared.told.acknowledged)} events, "
             f"refused {dict(spared.told.refusals)}, lost {lost[1]}"
