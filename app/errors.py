@@ -4,7 +4,8 @@ SegueError
 ├── Rejected          InvalidEvent · UnknownTrack · InvalidRequest · UnreadableSource · InvalidDataset
 │                     InvalidSetting · InvalidBlock
 ├── NotFound          UnknownListener · UnknownCheckpoint · TrackNotFound
-├── Conflict          SessionConflict · LabelConflict · TrackExists · DataFolderInUse
+├── Conflict          SessionConflict · LabelConflict · TrackExists · DataFolderInUse ·
+│                     CollectedElsewhere
 ├── TryLater          Overloaded · NoCheckpoint · SessionStoreUnavailable (NewerSessionRecord ·
 │                     NewerLogEntry) · EventLogNotWritable
 ├── CheckpointError   CorruptCheckpoint · IncompatibleCheckpoint · WorseThanBaseline
@@ -84,6 +85,10 @@ class TrackExists(Conflict):
 
 class DataFolderInUse(Conflict):
     """Another Segue keeps its sessions in this data folder."""
+
+
+class CollectedElsewhere(Conflict):
+    """Another event log is being collected from the same Redis."""
 
 
 class TryLater(SegueError):

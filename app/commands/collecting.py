@@ -55,6 +55,7 @@ async def _collect(settings: Settings, url: str, folder: Path, *, once: bool) ->
             else:
                 await collector.run(ending, interval_s=settings.collect_interval_s)
         finally:
+            await collector.let_go()
             await streams.aclose()
 
 

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from math import ceil
 from time import time
 
 import pyarrow as pa
@@ -30,6 +31,8 @@ log = structlog.get_logger(__name__)
 # Of each lane, in one round: at most about 130,000 entries and 20 MB altogether.
 LANE_ENTRIES = 2048
 LONGEST_PAUSE_S = 60.0
+# How long after the last round of a log another may collect from the same Redis.
+LEASE_S = 60
 REPORT_INTERVAL_S = 60.0
 
 
@@ -54,10 +57,12 @@ class Collector:
         self._marks = events.marks()
         # Lanes whose server knows less than was collected: what is read there may be in the log already.
         self._behind: set[int] = set()
+        self._lease_s = LEASE_S
         self.tally = Tally()
 
     async def run(self, ending: asyncio.Event, *, interval_s: float) -> None:
         """Collect until told to end, and then what is still waiting. What fails is logged and tried again."""
+        self._lease_s = LEASE_S + ceil(2 * interval_s)
         with suppress(SessionStoreUnavailable):
             await self._streams.trim(self._cursors)  # the one before may have been killed between commit and trim
         failed_for_s, reported_at = 0.0, time()
@@ -87,6 +92,11 @@ class Collector:
         finally:
             self.report()
 
+    async def let_go(self) -> None:
+        """Let others collect from the same Redis, at once instead of a minute later."""
+        with suppress(SessionStoreUnavailable):
+            await self._streams.let_go(self._events.log_id)
+
     def report(self) -> None:
         """Log what happened since the last report, if anything did."""
         if any((self.tally.collected, self.tally.erased, self.tally.lost, self.tally.unreadable)):
@@ -96,8 +106,12 @@ class Collector:
     async def round(self) -> bool:
         """Collect once; tell whether more was waiting than a round takes.
 
-        Raises SessionStoreUnavailable, EventLogNotWritable and NewerLogEntry, with nothing committed or trimmed.
+        Raises CollectedElsewhere, SessionStoreUnavailable, EventLogNotWritable and NewerLogEntry, with nothing
+        committed or trimmed.
         """
+        # Of a cluster the node that says who collects may be away: it has most likely not changed its mind.
+        with suppress(SessionStoreUnavailable):
+            await self._streams.hold(self._events.log_id, self._lease_s)
         reads = self._followed(await self._streams.read(self._cursors, LANE_ENTRIES))
         self._count_lost(sum(read.lost for read in reads))
         found = Round.of(reads)

@@ -9,6 +9,7 @@ Knows nothing of Redis.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from secrets import token_hex
 from time import time
 from types import TracebackType
 from typing import Self
@@ -39,6 +40,7 @@ class EventLog:
             "Stop it, or set SEGUE_COLLECT_EVENTS=false here, or give this service another SEGUE_DATA_DIR.",
         )
         self._newest_round = 0
+        self.log_id = ""
         self.cursors: dict[int, Cursor] = {}
 
     def __enter__(self) -> Self:
@@ -65,7 +67,7 @@ class EventLog:
                 "SEGUE_DATA_DIR."
             ) from error
         try:
-            _claim(self._folder)
+            self.log_id = _claimed(self._folder)
             for left in self._folder.glob(f"day=*/{ASIDE}*"):
                 left.unlink()
             self._newest_round = max((file.last for file in all_files(self._folder)), default=0)
@@ -132,8 +134,8 @@ def _named(table: pa.Table, names: Sequence[str]) -> Iterator[tuple[object, ...]
     return zip(*(table[name].to_pylist() for name in names), strict=True)
 
 
-def _claim(folder: Path) -> None:
-    """Write down what the folder is, unless that is known; leave alone what is not ours."""
+def _claimed(folder: Path) -> str:
+    """Return the id of the log in a folder; a new one is written down. Leave alone what is not ours."""
     manifest = folder / MANIFEST
     if manifest.exists():
         said = json.loads(manifest.read_text(encoding="utf-8"))
@@ -142,11 +144,14 @@ def _claim(folder: Path) -> None:
                 f"Expected an event log of version {VERSION} in {folder}, got {said['version']}: a newer Segue "
                 "collects there. Upgrade this one."
             )
-        return
+        return str(said["id"])
     strangers = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
     if strangers:
         raise UnreadableSource(
             f"Expected an event log or an empty folder at {folder}, found {strangers[0]!r}. Move it, or give the "
             "service another SEGUE_DATA_DIR."
         )
-    replace_file(manifest, json.dumps({"format": "segue event log", "version": VERSION}, indent=2).encode() + b"\n")
+    log_id = token_hex(8)
+    said = {"format": "segue event log", "version": VERSION, "id": log_id}
+    replace_file(manifest, json.dumps(said, indent=2).encode() + b"\n")
+    return log_id

@@ -4,15 +4,16 @@ Knows nothing of files.
 """
 
 import logging
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from app.errors import SessionStoreUnavailable
+from app.errors import CollectedElsewhere, SessionStoreUnavailable
 from app.stores import scripts
 from app.stores.event_record import DamagedEntry, Written, decode
 from app.stores.exchange import Exchange, checked, is_of_another_type
-from app.stores.keys import LANES, events_key
+from app.stores.keys import COLLECTOR_KEY, LANES, events_key
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +103,22 @@ class EventStreams:
                 for lane, (entry, _) in cursors.items()
             ]
         )
+
+    async def hold(self, log_id: str, lease_s: int) -> None:
+        """Take or keep the right to collect, for so long; raise `CollectedElsewhere` while another log has it.
+
+        Two that collect would each get a part, and a listener would be forgotten in one of them only.
+        """
+        [held] = await self._exchange.run(scripts.HOLD, [(1, COLLECTOR_KEY, log_id, socket.gethostname(), lease_s)])
+        if checked(held):
+            raise CollectedElsewhere(
+                f"Expected to be the only one who collects from this Redis, but {held.decode()!r} (log and machine) "
+                f"does. Set SEGUE_COLLECT_EVENTS=false here, or stop the other: {lease_s} s later this one goes on."
+            )
+
+    async def let_go(self, log_id: str) -> None:
+        """Give up the right to collect."""
+        await self._exchange.run(scripts.LET_GO, [(1, COLLECTOR_KEY, log_id)])
 
     async def aclose(self) -> None:
         """Close every connection."""

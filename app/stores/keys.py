@@ -3,6 +3,7 @@
     segue:2:{51}:ann:session   the session record           settings.session_ttl_s after the last commit
     segue:2:{51}:ann:damaged   a record no one could read   DAMAGED_TTL_S, for whoever wants to know why
     segue:2:{51}:events        the event log of lane 51     for good; its length is bounded
+    segue:2:collector          which log is collected into  a minute or two after its last round
 
 A listener belongs to one of 64 lanes, by a checksum of the id. A lane is a hash tag, so that a Redis Cluster keeps
 the sessions of a lane and its event log on one node, and one script can change both. Sixty-four, because each lane is
@@ -16,6 +17,7 @@ from zlib import crc32
 
 PREFIX = "segue:2:"
 LANES = 64
+COLLECTOR_KEY = f"{PREFIX}collector".encode()
 DAMAGED_TTL_S = 7 * 24 * 3600
 ANY_SESSION = f"{PREFIX}{{*}}:*:session".encode()  # a pattern for SCAN
 

@@ -64,6 +64,26 @@ redis.call('EXPIRE', KEYS[2], ARGV[2])
 return 1
 """)
 
+# KEYS: who collects. ARGV: the id of a log; where it is; for how many seconds. Returns an empty text when it is this
+# log's turn, from now on for so long, and else who has it.
+HOLD = Script("""
+local held = redis.call('GET', KEYS[1])
+if held and string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then
+  return held
+end
+redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2], 'EX', ARGV[3])
+return ''
+""")
+
+# KEYS: who collects. ARGV: the id of a log that gives it up, if it has it.
+LET_GO = Script("""
+local held = redis.call('GET', KEYS[1])
+if held and string.sub(held, 1, #ARGV[1]) == ARGV[1] then
+  return redis.call('DEL', KEYS[1])
+end
+return 0
+""")
+
 # KEYS: a lane's event log. ARGV: the entry after which to read; how many to read at most. Returns how many entries were
 # ever added, how many there are, the name of the last one ever added, and the entries: what was trimmed meanwhile can
 # only be told if all four are of one moment.

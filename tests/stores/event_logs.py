@@ -51,7 +51,11 @@ async def collecting(url: str, folder: Path) -> AsyncIterator[Collector]:
     streams = EventStreams(Exchange.connect(url, timeout_s=5.0))
     try:
         with EventLog(folder) as events:
-            yield Collector(streams, events)
+            collector = Collector(streams, events)
+            try:
+                yield collector
+            finally:
+                await collector.let_go()
     finally:
         await streams.aclose()
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from app.errors import CollectedElsewhere
 from app.stores import collector as collecting_module
 from app.stores.embedded import find_server
-from app.stores.keys import events_key, lane_of
+from app.stores.keys import COLLECTOR_KEY, events_key, lane_of
 from app.stores.session_store import SessionStore
 from tests.stores.conftest import free_port, running
 from tests.stores.event_logs import collecting, heard, play
@@ -76,9 +77,31 @@ async def test_end_without_redis_is_said_and_is_no_failure(tmp_path: Path) -> No
     assert said[-1]["events"] == "wait in Redis for the next start"
 
 
+async def test_one_log_collects_from_a_redis_at_a_time(tmp_path: Path) -> None:
+    """Two would each get a part, and a listener would be forgotten in one only."""
+    with running(find_server(), tmp_path / "redis") as server:
+        store = SessionStore.connect(server.url, ttl_s=60, timeout_s=2.0)
+        await play(store, "ann", "one")
+        async with collecting(server.url, tmp_path / "one") as first:
+            async with collecting(server.url, tmp_path / "other") as other:
+                await first.round()
+                await play(store, "ann", "two")
+                with pytest.raises(CollectedElsewhere, match="only one who collects"):
+                    await other.round()
+            await first.round()
+            # A collector that dies holds it for a while, for whoever goes on with its log.
+            assert 0 < int(str(server.nodes[0].ttl(COLLECTOR_KEY))) <= 60
+        async with collecting(server.url, tmp_path / "other") as other:
+            await play(store, "ann", "three")
+            await other.round()
+        await store.aclose()
+    assert (heard(tmp_path / "one"), heard(tmp_path / "other")) == ({"ann": ["one", "two"]}, {"ann": ["three"]})
+
+
 async def test_rights_of_a_collector_are_those_that_are_documented(tmp_path: Path) -> None:
     """The least its user must be allowed is what docs/session-store.md says: to read, to trim, and nothing else."""
-    rights = ["~segue:*", "-@all", "+eval", "+evalsha", "+exists", "+xinfo|stream", "+xrange", "+xtrim"]
+    rights = ["~segue:*", "-@all", "+eval", "+evalsha", "+get", "+set", "+del", "+exists"]
+    rights += ["+xinfo|stream", "+xrange", "+xtrim"]
     with running(find_server(), tmp_path / "redis") as server:
         store = SessionStore.connect(server.url, ttl_s=60, timeout_s=2.0)
         await play(store, "ann", "one")
