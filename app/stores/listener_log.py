@@ -29,6 +29,8 @@ class ListenerLog:
     def __init__(self, streams: EventStreams, folder: Path) -> None:
         self._streams = streams
         self._folder = folder
+        # Each looks through everything: many at once would slow down all else.
+        self._turn = asyncio.Lock()
 
     async def entries(self, listener_id: str) -> list[LogEntry]:
         """Return what is written down of a listener, and of those merged into the listener, in the order of logging.
@@ -36,10 +38,16 @@ class ListenerLog:
         What was logged before the listener was forgotten counts as gone, also where it has not been taken out yet.
         Raises SessionStoreUnavailable.
         """
-        name = legible(listener_id)
+        async with self._turn:
+            return list(_entries(await self._rows(legible(listener_id))))
+
+    async def _rows(self, name: str) -> pa.Table:
+        """Return the rows of a listener in the order of logging; some may come twice."""
         # First what waits: the collector moves on meanwhile, and what it moves is then found in the files.
-        waiting = Marks.of([table async for table in self._waiting()])
-        marks = waiting.joined(await asyncio.to_thread(lambda: Marks.of(self._collected(MARK_COLUMNS, marked=True))))
+        marks = Marks({}, ())
+        async for table in self._waiting():
+            marks = marks.joined(Marks.of([table]))
+        marks = marks.joined(await asyncio.to_thread(lambda: Marks.of(self._collected(MARK_COLUMNS, marked=True))))
         names = pa.array(sorted(_merged_into(name, marks.merges)))
         parts = [table.filter(pc.is_in(table["listener_id"], names)) async for table in self._waiting()]
         parts += await asyncio.to_thread(
@@ -49,7 +57,7 @@ class ListenerLog:
         rows = rows.filter(pa.array(usable(rows, marks.ends)))
         rows = rows.filter(pc.equal(owners(rows, marks.merges), name))
         rows = rows.filter(pc.is_in(rows["kind"], pa.array([kind.value for kind in EventKind])))
-        return list(_entries(rows.sort_by([(column, "ascending") for column in ("logged_at", "lane", "logged_n")])))
+        return rows.sort_by([(column, "ascending") for column in ("logged_at", "lane", "logged_n")])
 
     async def _waiting(self) -> AsyncIterator[pa.Table]:
         cursors: dict[int, Cursor] = {}
