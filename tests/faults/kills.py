@@ -32,6 +32,8 @@ CALLERS = 8
 # So long between two kills: some come while the service still recovers from the one before.
 PAUSES_S = (1.0, 5.0)
 RESTART_PATIENCE_S = 60.0
+# The collector pauses ever longer while it fails, up to a minute.
+COLLECTED_PATIENCE_S = 150.0
 
 KINDS: dict[str, Callable[[int, random.Random], list[int]]] = {
     "worker": lambda service, draw: _one_of(processes.workers(service), draw),
@@ -142,7 +144,7 @@ def _killing(service: int, seconds: float, seed: int) -> list[Kill]:
 
 def _collected(folder: Path, events: int) -> Counter[tuple[str, str]]:
     """Return what is in the event log once it has as many events, or after a time that should do."""
-    deadline = time.monotonic() + RESTART_PATIENCE_S
+    deadline = time.monotonic() + COLLECTED_PATIENCE_S
     while (found := logged(folder)).total() < events and time.monotonic() < deadline:
         threading.Event().wait(0.5)
     return found
