@@ -1,5 +1,7 @@
 """Told to end under load, the service answers everything that was sent and resets nobody."""
 
+import os
+import signal
 import threading
 import time
 from collections import Counter
@@ -11,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from app.stores.checkpoints import CheckpointStore
+from app.stores.embedded import find_server
 from tests.e2e.callers import Caller, Gone, played, post
 from tests.e2e.service import Service
-from tests.stores.conftest import lives
+from tests.stores.conftest import lives, running, until
 
 SHUTDOWN_S = 30
 # Twenty steps, each of which waits a tenth of a second for company: still under way when the service is told to end.
@@ -119,3 +122,21 @@ def test_a_request_that_never_ends_is_refused_at_the_deadline(checkpoints: Check
         caller.wait_for_the_end()
         assert service.wait() == 0
     assert "bye bye" in (data / "valkey" / "valkey.log").read_text(encoding="utf-8")
+
+
+def test_all_processes_told_at_once_reset_nobody(checkpoints: CheckpointStore, tmp_path: Path) -> None:
+    """As systemd does by default: no worker may stop listening before the parent has turned newcomers away."""
+    seen: Counter[str] = Counter()
+    with (
+        running(find_server(), tmp_path / "redis") as server,
+        Service(checkpoints.root, tmp_path / "data", workers=2, redis_url=server.url) as service,
+        ThreadPoolExecutor(20) as threads,
+    ):
+        asking = [threads.submit(keep_asking, service, number, seen) for number in range(20)]
+        until(lambda: seen["status 200"] > 100)
+        for pid in (*service.descendants, service.pid):
+            os.kill(pid, signal.SIGTERM)
+        assert service.wait() == 0
+        for one in asking:
+            one.result()
+    assert set(seen) == {"status 200", "told"}
