@@ -44,7 +44,7 @@ class EventBody(RequestBody):
 
 
 class EventAnswer(TypedDict):
-    """What became of one event. `seq` is the listener's event count after it; null where it was rejected unread."""
+    """What became of one event. `seq` is the listener's number after it; null where it was rejected unread."""
 
     event_id: str | None
     listener_id: str | None
