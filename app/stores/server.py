@@ -5,6 +5,7 @@ Knows nothing of what the commands are about.
 
 import asyncio
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any, Protocol
 
 from redis import exceptions
@@ -15,6 +16,8 @@ Command = tuple[str | bytes | int, ...]
 
 # Each round trip uses a connection; more callers than this wait their turn instead of being refused.
 TURNS = 64
+# A caller who leaves sooner was not kept waiting: a listener hung up, or another node of a cluster was faster.
+DOUBT_AFTER_S = 0.1
 
 
 class Link(Protocol):
@@ -40,10 +43,12 @@ class Server:
     async def send(self, commands: Sequence[Command]) -> list[Any]:
         """Return the replies of one round trip; raise what went wrong with the connection."""
         async with self._turns:
+            began = monotonic()
             try:
                 return await self._replies(commands)
             except (asyncio.CancelledError, exceptions.TimeoutError):
-                await self._distrust()
+                if monotonic() - began > DOUBT_AFTER_S:
+                    await self._distrust()
                 raise
 
     async def masters(self) -> "Sequence[Server]":

@@ -44,6 +44,11 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._ending.set)
         self._thread.join(10)
 
+    @property
+    def connections(self) -> int:
+        """How many connections there are now."""
+        return len(self._roads)
+
     def heal(self) -> None:
         """Let everything through from now on; connections that went silent stay so."""
         self.latency_s, self.silent, self.cut_replies_at = 0.0, False, None

@@ -95,6 +95,22 @@ async def test_idle_connections_are_given_up_with_the_one_that_hung(server: Serv
         await store.aclose()
 
 
+async def test_caller_who_leaves_early_casts_no_doubt_on_the_road(server: Server) -> None:
+    """Nor does a cluster's node that was not needed any more: its own connection is closed, the idle ones are not."""
+    with Proxy(int(server.url.rpartition(":")[2])) as proxy:
+        store = SessionStore.connect(f"redis://127.0.0.1:{proxy.port}", ttl_s=60, timeout_s=5.0)
+        proxy.latency_s = 0.2
+        await asyncio.gather(*(store.load(new_listener()) for _ in range(8)))
+        assert proxy.connections == 8
+        leaving = asyncio.create_task(store.load("ann"))
+        await asyncio.sleep(0.01)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        await asyncio.sleep(0.1)
+        assert proxy.connections == 7
+        await store.aclose()
+
+
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """A certificate for 127.0.0.1 that nobody vouches for, and its key."""
