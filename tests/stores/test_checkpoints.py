@@ -49,6 +49,12 @@ def left_aside(root: Path) -> list[str]:
     return [path.name for path in root.iterdir() if path.name.startswith(".") and path.name != ".lock"]
 
 
+def test_predictors_keep_hidden_states_as_precisely_as_the_store_says(store: CheckpointStore) -> None:
+    half = CheckpointStore(store.root, hidden_precision="half").load(store.list()[0].checkpoint_id)
+    request = StepRequest(None, (1,), (1,), frozenset(), 0)
+    assert len(half.step([request])[0].hidden.data) == 2 * half.network.read_size
+
+
 def test_a_published_checkpoint_loads_and_answers_as_it_was_trained(published: tuple[Path, Manifest]) -> None:
     root, manifest = published
     store = CheckpointStore(root)
