@@ -13,7 +13,8 @@ from tests.e2e.service import Service
 from tests.faults.judgement import replayed
 from tests.stores.conftest import Server
 
-pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.anyio]
+# A busy machine starts a service in a minute.
+pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(300), pytest.mark.anyio]
 
 EVENTS = 200
 WORKERS = 4

@@ -26,7 +26,8 @@ from tests.faults.proxy import Proxy
 from tests.faults.replicated import running_sentinels, running_six
 from tests.stores.conftest import after, new_listener, until
 
-pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.anyio]
+# A busy machine starts a service in a minute.
+pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(300), pytest.mark.anyio]
 
 
 def pause(seconds: float) -> None:

@@ -14,7 +14,7 @@ from tests.faults.kills import WORKERS, run
 from tests.faults.load import Load
 from tests.stores.conftest import Server, until
 
-pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(400)]
 
 
 def test_kills_lose_and_double_nothing(models: CheckpointStore, tmp_path: Path, publish: Callable[[str], None]) -> None:

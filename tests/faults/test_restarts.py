@@ -35,7 +35,7 @@ from tests.faults.drafts import one_hot_draft
 from tests.faults.judgement import is_its_replay
 from tests.stores.conftest import new_listener, until
 
-pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(400)]
 
 RECENT = 12
 # Each takes seconds: starting the service, and the pause of a server that keeps ending.
