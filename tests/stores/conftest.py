@@ -1,5 +1,6 @@
 """The servers the session store must work with: really started, on this machine, ended with the tests."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from redis.exceptions import MovedError, RedisError
 
 from app.domain.events import EventKind, ListenerEvent
 from app.domain.session import ListenerSession, SessionLimits
+from app.errors import SessionStoreUnavailable
 from app.stores import tethered
 from app.stores.embedded import EmbeddedServer, find_server
 from app.stores.session_store import SessionStore
@@ -64,6 +66,25 @@ async def committed(store: SessionStore, listener_id: str, events: int = 1) -> L
 def new_listener() -> str:
     """Return an id no other test uses; the servers are shared."""
     return f"listener {uuid.uuid4()}"
+
+
+async def take_in(store: SessionStore, listener: str) -> ListenerSession:
+    """Take in one event and return the session after it."""
+    session = await store.load(listener)
+    later = after(session, f"event {session.seq}")
+    await store.commit(later, expected=session)
+    return later
+
+
+async def recovered(store: SessionStore, listener: str) -> ListenerSession:
+    """Return the session once the store serves it again, within the five seconds that are promised."""
+    deadline = time.monotonic() + 5.0
+    while True:
+        try:
+            return await store.load(listener)
+        except SessionStoreUnavailable:
+            assert time.monotonic() < deadline, "the store did not recover"
+            await asyncio.sleep(0.05)
 
 
 @dataclass(frozen=True)
