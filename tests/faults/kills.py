@@ -138,7 +138,8 @@ def _killing(service: int, seconds: float, seed: int) -> list[Kill]:
         [kind] = plan.choices(tuple(KINDS), WEIGHTS)
         moment = time.monotonic()
         killed = sum(processes.kill(pid) for pid in KINDS[kind](service, choice))
-        kills.append(Kill(kind, moment, killed))
+        if killed:  # it may not have been started again yet
+            kills.append(Kill(kind, moment, killed))
     return kills
 
 
