@@ -6,7 +6,14 @@ from app.errors import WorseThanBaseline
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
 
-DEMO_CHANGES = ["epochs=2", "patience=1", "batch_events=1536", "mixture=false"]
+DEMO_CHANGES = [
+    "epochs=2",
+    "patience=1",
+    "batch_events=1536",
+    "embedding_size=100",
+    "output_size=100",
+    "mixture=false",
+]
 
 
 def train_first_model(settings: Settings, data: Path | None) -> None:

@@ -54,6 +54,8 @@ class SearchSpace:
             "dropout": Range(0.0, max(0.5, recipe.dropout)),
             "input_dropout": Range(0.0, max(0.5, recipe.input_dropout)),
         }
+        if recipe.embedding_size not in (0, recipe.hidden_size):
+            dials["embedding_size"] = Choice(_steps(recipe.embedding_size))
         if not recipe.session_parallel:
             dials["batch_events"] = Choice(_steps(recipe.batch_events))
         if catalogue_size > recipe.full_softmax_up_to and recipe.negatives:
@@ -73,16 +75,17 @@ class SearchSpace:
     def at(self, settings: Mapping[str, Any]) -> Recipe:
         """Return the recipe with its dials at these settings, numbers rounded to what one would write by hand.
 
-        Where the recipe's vectors are as long as its hidden state, they stay so.
+        Where the recipe's vectors are as long as its hidden state, or those that rank as those that are read, they
+        stay so.
         """
         changes = {
             name: float(f"{value:.3g}") if isinstance(self.dials[name], Range) else value
             for name, value in settings.items()
         }
-        if "hidden_size" in changes:
+        for leader in ("hidden_size", "embedding_size"):
             for name in _WIDTHS:
-                if getattr(self.recipe, name) == self.recipe.hidden_size:
-                    changes[name] = changes["hidden_size"]
+                if leader in changes and getattr(self.recipe, name) == getattr(self.recipe, leader):
+                    changes[name] = changes[leader]
         return self.recipe.changed(changes)
 
 
