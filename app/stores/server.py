@@ -46,6 +46,12 @@ class Server:
             began = monotonic()
             try:
                 return await self._replies(commands)
+            except RuntimeError as error:
+                # What uvloop raises where asyncio's own loop has an OSError: the connection was reset between two
+                # writes. Anything else is a mistake.
+                if "closed" not in str(error):
+                    raise
+                raise exceptions.ConnectionError(f"The connection was reset: {error}") from error
             except (asyncio.CancelledError, exceptions.TimeoutError):
                 if monotonic() - began > DOUBT_AFTER_S:
                     await self._distrust()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvloop
 
 from app.domain.session import ListenerSession
 from app.errors import SessionStoreUnavailable
@@ -139,3 +140,23 @@ async def test_tls_is_spoken_to_whom_it_may_be_trusted(server: Server, certifica
         with pytest.raises(SessionStoreUnavailable, match="certificate"):
             await distrusting.load("ann")
         await distrusting.aclose()
+
+
+def test_reset_in_the_middle_of_a_greeting_is_an_outage_on_the_loop_that_serves() -> None:
+    """uvloop, which runs the service, raises no OSError then: a balancer without a server behind it was a 500."""
+
+    async def refused() -> set[type[BaseException]]:
+        async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.transport.abort()
+
+        balancer = await asyncio.start_server(reset, "127.0.0.1", 0)
+        port = balancer.sockets[0].getsockname()[1]
+        store = SessionStore.connect(f"redis://127.0.0.1:{port}", ttl_s=60, timeout_s=5.0)
+        calls = [store.load(new_listener()) for _ in range(300)]
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        await store.aclose()
+        balancer.close()
+        return {type(result) for result in results if isinstance(result, BaseException)}
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(refused()) == {SessionStoreUnavailable}
