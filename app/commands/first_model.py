@@ -10,6 +10,7 @@ DEMO_CHANGES = [
     "epochs=2",
     "patience=1",
     "batch_events=1536",
+    "hidden_size=100",
     "embedding_size=100",
     "output_size=100",
     "mixture=false",

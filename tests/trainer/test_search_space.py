@@ -38,7 +38,8 @@ def test_any_point_is_a_recipe_that_can_be_built(data: st.DataObject, name: str)
 def test_vectors_as_long_as_the_state_stay_so() -> None:
     found = SearchSpace.around(find_recipe("lstm"), 100).at({"hidden_size": 50})
     assert (found.hidden_size, found.embedding_size, found.output_size) == (50, 50, 50)
-    wide = SearchSpace.around(find_recipe("gru"), 100).at({"hidden_size": 50, "embedding_size": 400})
+    longer = replace(find_recipe("lstm"), embedding_size=200, output_size=200)
+    wide = SearchSpace.around(longer, 100).at({"hidden_size": 50, "embedding_size": 400})
     assert (wide.hidden_size, wide.embedding_size, wide.output_size) == (50, 400, 400)
     apart = replace(find_recipe("gru"), residual=0.0, embedding_size=64)
     assert SearchSpace.around(apart, 100).at({"hidden_size": 50}).embedding_size == 64
