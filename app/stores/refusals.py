@@ -13,6 +13,10 @@ _REFUSALS = {
     "NOREPLICAS": "has too few replicas to take writes (min-replicas-to-write)",
     "MASTERDOWN": "has lost its master; wait for the fail-over",
     "CLUSTERDOWN": "is a cluster that misses some of its slots; wait for the fail-over or add the node",
+    "MOVED": (
+        "passes these keys on from node to node: its nodes do not agree yet on who holds them, or SEGUE_REDIS_URL "
+        "names a cluster without redis+cluster://"
+    ),
     "TRYAGAIN": "is moving these keys to another node; wait until it has",
     "NOAUTH": "asks for a password; put it into SEGUE_REDIS_URL",
     "WRONGPASS": "refuses the user or password in SEGUE_REDIS_URL",
@@ -29,6 +33,8 @@ _REFUSAL_OF: dict[type[BaseException], str] = {
     exceptions.NoPermissionError: "NOPERM",
     exceptions.MasterDownError: "MASTERDOWN",
     exceptions.ClusterDownError: "CLUSTERDOWN",
+    exceptions.MovedError: "MOVED",
+    exceptions.AskError: "MOVED",
     exceptions.TryAgainError: "TRYAGAIN",
 }
 

@@ -106,7 +106,7 @@ async def test_key_on_the_move_is_asked_for_where_it_goes(trio: Server) -> None:
 
 
 async def test_slot_that_nobody_holds_is_an_outage_until_somebody_does(trio: Server) -> None:
-    """CLUSTERDOWN: a master was removed before its slots were handed over."""
+    """CLUSTERDOWN: a master was removed before its slots were handed over. MOVED from nodes that have not heard yet."""
     store = SessionStore.connect(trio.url, ttl_s=60, timeout_s=2.0)
     listener, other = listener_on(trio, 1), listener_on(trio, 2)
     await take_in(store, listener)
@@ -115,7 +115,7 @@ async def test_slot_that_nobody_holds_is_an_outage_until_somebody_does(trio: Ser
     record = giver.dump(session_key(listener))
     giver.delete(session_key(listener), events_key(lane_of(listener)))
     giver.execute_command("CLUSTER", "DELSLOTS", slot)
-    with pytest.raises(SessionStoreUnavailable, match="misses some of its slots"):
+    with pytest.raises(SessionStoreUnavailable, match=r"misses some of its slots|do not agree yet"):
         await store.load(listener)
     assert (await store.load(other)).is_new
     giver.execute_command("CLUSTER", "ADDSLOTS", slot)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis.exceptions import ResponseError
+from redis.exceptions import AskError, MovedError, ResponseError
 
 from app.domain.session import ListenerSession
 from app.errors import SessionStoreUnavailable
@@ -143,3 +143,10 @@ def _hog(node: Any) -> None:
 def test_mistake_of_ours_is_not_called_an_outage(mistake: str) -> None:
     """A bug must not look like a server to be waited for."""
     assert refusal(ResponseError(mistake)) is None
+
+
+@pytest.mark.parametrize("redirection", [MovedError, AskError])
+def test_redirection_that_leads_nowhere_is_an_outage(redirection: type[AskError]) -> None:
+    """Nodes that have not heard of each other's slots yet send a caller round in a ring."""
+    found = refusal(redirection("10141 127.0.0.1:7000"))
+    assert "redis+cluster://" in str(found)
