@@ -80,7 +80,7 @@ def test_a_network_no_better_than_counting_is_published_as_rejected(dataset: Pat
     output = run(
         dataset, "--store", tmp_path / "store", "--run-dir", tmp_path / "run", *QUICK, "--set", "epochs=1",
         "--set", "learning_rate=1e-9", "--set", "table_learning_rate=1e-9",
-        "--set", "cooccurrence_start=false", "--set", "mixture=false",
+        "--set", "cooccurrence_start=false", "--set", "pull_back=false", "--set", "mixture=false",
     )  # fmt: skip
     store = CheckpointStore(tmp_path / "store")
     (manifest,) = store.list()
