@@ -31,7 +31,7 @@ from app.trainer.validation import thinned
 
 _CHOOSING_SHARE = 0.2  # of the held-out sessions: they choose the mixer and decide whether there is to be one
 _NEIGHBOUR_TARGETS = 2000
-_LEAST_SESSIONS = 20  # held out; fewer decide nothing
+_LEAST_SESSIONS = 10  # held out; fewer decide nothing
 # Hidden size and epochs. Few examples learn less each time they are seen, and a smaller mixer forgets them less.
 _SHAPES_OF_MANY = ((32, 4), (0, 4))
 _SHAPES_OF_FEW = ((32, 4), (16, 12), (0, 10))
