@@ -13,6 +13,7 @@ DEMO_CHANGES = [
     "hidden_size=100",
     "embedding_size=100",
     "output_size=100",
+    "residual=0.05",
     "mixture=false",
 ]
 

@@ -139,8 +139,9 @@ def running_six(folder: Path) -> Iterator[SixNodes]:
             for port, bus in zip(ports, buses, strict=True)
         ]
         nodes: list[Any] = [server.nodes[0] for server in servers]
-        for place, node in enumerate(nodes):
+        for place, node in enumerate(nodes):  # before they meet: whoever knows others may take an epoch by itself
             node.execute_command("CLUSTER", "SET-CONFIG-EPOCH", place + 1)
+        for place, node in enumerate(nodes):
             for port, bus in zip(ports[:place], buses[:place], strict=True):
                 node.execute_command("CLUSTER", "MEET", "127.0.0.1", port, bus)
         bounds = [SLOTS * place // 3 for place in range(4)]

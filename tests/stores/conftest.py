@@ -176,6 +176,7 @@ def running_cluster(folder: Path, nodes: int = 3) -> Iterator[Server]:
         for place, client in enumerate(clients):
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", bounds[place], bounds[place + 1] - 1)
             client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", place + 1)
+        for place, client in enumerate(clients):
             for port, bus in zip(ports[:place], buses[:place], strict=True):
                 client.execute_command("CLUSTER", "MEET", "127.0.0.1", port, bus)
         for client in clients:
