@@ -30,8 +30,8 @@ run: $(READY) ## train a demo model if none is published, then serve on PORT
 test: $(READY) ## run every test but the long ones
 	$(BIN)/python -m pytest
 
-test-faults: $(READY) ## break everything the service stands on; some minutes
-	$(BIN)/python -m pytest -m faults tests/faults
+test-faults: $(READY) ## break everything the service stands on, and all that takes long; some minutes
+	$(BIN)/python -m pytest -m "faults or long"
 
 test-kills: $(READY) ## kill workers and the session store under load; MINUTES=3
 	$(BIN)/python -m tests.faults.kills --minutes $(MINUTES)

@@ -55,6 +55,7 @@ def test_service_can_leave_collecting_to_another(checkpoints: CheckpointStore, t
     assert not (tmp_path / "data" / "events").exists()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the collector in /proc")
 def test_collector_is_started_again_and_ends_with_the_service(checkpoints: CheckpointStore, tmp_path: Path) -> None:
     folder = tmp_path / "data" / "events"

@@ -124,7 +124,7 @@ async def test_a_session_that_expires_between_load_and_commit_begins_anew(
     assert after.hidden == replayed(checkpoints, after)
 
 
-@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("workers", [1, pytest.param(4, marks=pytest.mark.long)])
 async def test_two_hundred_events_at_once_end_with_the_state_of_their_order(
     checkpoints: CheckpointStore, session_server: str, workers: int
 ) -> None:

@@ -99,6 +99,7 @@ class Collectors:
         self._starter.communicate()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", ["embedded", "cluster"])
 async def test_killed_collector_neither_loses_nor_repeats(

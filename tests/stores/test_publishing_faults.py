@@ -67,6 +67,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.long
 def test_a_publisher_killed_at_any_moment_leaves_a_whole_store(tmp_path: Path) -> None:
     """kill -9 in the middle of publishing, promoting or pruning: what is listed is whole, what serves is there."""
     store = CheckpointStore(tmp_path)
