@@ -123,15 +123,7 @@ def decode(listener_id: str, record: bytes) -> ListenerSession:
         body = unpacked(memoryview(record)[_HEADER.size : -_CRC.size])
         session_of = session_of_schema_1 if schema == 1 else _session
         return session_of(listener_id, incarnation, seq, body)
-    except (
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        struct.error,
-        zlib.error,
-        msgpack.UnpackException,
-    ) as error:
+    except _MISFITS as error:
         raise DamagedRecord(f"the body is not what schema {schema} says: {error!r}") from error
 
 

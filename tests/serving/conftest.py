@@ -44,10 +44,14 @@ def small_catalogue() -> Catalogue:
 
 def draft(seed: int, rnn_kind: str = "gru") -> CheckpointDraft:
     """A checkpoint with weights drawn from a seed: what it ranks is arbitrary but fixed."""
+    return draft_of(NetworkConfig(rnn_kind, V, hidden_size=16, embedding_size=8, skip_input=True), seed)
+
+
+def draft_of(config: NetworkConfig, seed: int) -> CheckpointDraft:
+    """An untrained network over the small catalogue, its weights drawn from a seed."""
     torch.manual_seed(seed)
-    network = RecurrentNetwork(NetworkConfig(rnn_kind, V, hidden_size=16, embedding_size=8, skip_input=True)).eval()
     return CheckpointDraft(
-        network=network,
+        network=RecurrentNetwork(config).eval(),
         catalogue=small_catalogue(),
         training={},
         data={},

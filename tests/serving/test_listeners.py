@@ -1,12 +1,10 @@
 """What listeners may ask of their own data: it happens once, whoever else is busy with them, and survives any crash."""
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
 from app.domain.blocks import Block
-from app.domain.event_log import LogEntry
 from app.domain.recommendation import Ask
 from app.domain.session import ListenerSession
 from app.errors import InvalidRequest, SessionConflict, UnknownListener
@@ -16,6 +14,7 @@ from app.serving.tries import FIRST_PAUSE_S, MANY
 from app.stores.checkpoints import CheckpointStore
 from app.stores.session_store import SessionStore
 from tests.serving.conftest import Worker, event, opened, replayed, someone
+from tests.serving.rivals import RivalledStore
 
 pytestmark = pytest.mark.anyio
 
@@ -31,19 +30,11 @@ class KilledStore(SessionStore):
         raise Killed
 
 
-class BusyStore(SessionStore):
-    """The real store, beside other requests that change the session `rivals` times before we do."""
+class BusyStore(RivalledStore):
+    """Beside a request that resets the listener first."""
 
-    rivals = 0
-
-    async def commit(
-        self, session: ListenerSession, *, expected: ListenerSession, entries: Sequence[LogEntry] = ()
-    ) -> None:
-        if self.rivals:
-            self.rivals -= 1
-            faster = expected.forgetting(keep_recent=True, now=1.0)
-            await super().commit(faster, expected=expected)
-        await super().commit(session, expected=expected, entries=entries)
+    def faster(self, expected: ListenerSession) -> ListenerSession:
+        return expected.forgetting(keep_recent=True, now=1.0)
 
 
 async def played(recommender: Recommender, *rows: int) -> str:

@@ -17,6 +17,7 @@ from app.serving.walks import FULL_WALKS
 from app.stores.checkpoints import CheckpointStore
 from app.stores.session_store import SessionStore
 from tests.serving.conftest import Worker, event, opened, replayed, someone
+from tests.serving.rivals import RivalledStore
 
 pytestmark = pytest.mark.anyio
 
@@ -27,20 +28,13 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.serving.tries.LONGEST_PAUSE_S", FIRST_PAUSE_S)
 
 
-class ContendedStore(SessionStore):
-    """The real store, beside a device of the same listener that is faster `rivals` times in a row."""
+class ContendedStore(RivalledStore):
+    """Beside a device of the same listener that plays something first."""
 
-    rivals = 0
-
-    async def commit(
-        self, session: ListenerSession, *, expected: ListenerSession, entries: Sequence[LogEntry] = ()
-    ) -> None:
-        if self.rivals:
-            self.rivals -= 1
-            play = event(session.listener_id, 40 + self.rivals % 10)
-            faster, _ = expected.after(play, known=True, now=time.time(), limits=SessionLimits(recent_tracks=12))
-            await super().commit(faster, expected=expected)
-        await super().commit(session, expected=expected, entries=entries)
+    def faster(self, expected: ListenerSession) -> ListenerSession:
+        play = event(expected.listener_id, 40 + self.rivals % 10)
+        session, _ = expected.after(play, known=True, now=time.time(), limits=SessionLimits(recent_tracks=12))
+        return session
 
 
 async def contended(worker: Worker, rivals: int) -> str:

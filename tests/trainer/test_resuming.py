@@ -1,10 +1,5 @@
 """Training that is interrupted, killed or resumed: it ends as if it had been left alone."""
 
-import multiprocessing
-import os
-import signal
-import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,16 +10,8 @@ from app.errors import NothingToResume
 from app.trainer.progress import TrainingProgress
 from app.trainer.trained import TrainedNetwork
 from app.trainer.training import learn_everything, train
+from tests.trainer.killing import killed_once_there
 from tests.trainer.made_sessions import SAMPLED, SMALL, assert_same, markov_chain
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small only wait for a second thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Killed(Exception):
@@ -78,14 +65,7 @@ def _train_slowly(folder: Path) -> None:
 
 def test_a_killed_trainer_leaves_a_run_that_goes_on(tmp_path: Path) -> None:
     """SIGKILL in the middle, whatever it was doing; the state on disk is whole."""
-    process = multiprocessing.get_context("spawn").Process(target=_train_slowly, args=(tmp_path,))
-    process.start()
-    waiting_until = time.monotonic() + 60
-    while not (tmp_path / "best-0001.safetensors").exists() and time.monotonic() < waiting_until:
-        time.sleep(0.01)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
+    killed_once_there(_train_slowly, tmp_path, "best-0001.safetensors")
     begun_at: list[int] = []
     recipe = replace(SAMPLED, epochs=50, patience=50)
 

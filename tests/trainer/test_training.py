@@ -1,6 +1,5 @@
 """Training on data whose answer is known: what can be foreseen is learned, what cannot is not, and nothing is lost."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,15 +18,6 @@ from app.trainer.recipe import Recipe, find_recipe
 from app.trainer.training import train
 from app.trainer.validation import thinned, validate
 from tests.trainer.made_sessions import SAMPLED, SMALL, V, assert_same, dataset_of, markov_chain, second_order
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small only wait for a second thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("rnn_kind", ["elman", "gru", "lstm"])

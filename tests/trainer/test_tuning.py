@@ -1,10 +1,6 @@
 """The search for a recipe: better than where it began, the same for the same seed, and lost to nothing."""
 
 import io
-import multiprocessing
-import os
-import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +17,7 @@ from app.trainer.progress import TrainingProgress
 from app.trainer.recipe import Recipe
 from app.trainer.tuning import STUDY_FILE, TrialRecord, Tuning, tune
 from app.trainer.tuning_plots import tuning_history
+from tests.trainer.killing import killed_once_there
 from tests.trainer.playlists import sessions_of
 
 V = 30
@@ -110,14 +107,7 @@ def _search_slowly(folder: Path) -> None:
 
 def test_a_killed_search_goes_on(found: Tuning, tmp_path: Path) -> None:
     """SIGKILL in the middle, whatever it was writing."""
-    process = multiprocessing.get_context("spawn").Process(target=_search_slowly, args=(tmp_path,))
-    process.start()
-    waiting_until = time.monotonic() + 90
-    while not (tmp_path / "trial-0002").exists() and time.monotonic() < waiting_until:
-        time.sleep(0.01)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
+    killed_once_there(_search_slowly, tmp_path, "trial-0002")
     trials: set[int] = set()
     resumed = tune(
         ring(), SLOW, tmp_path, budget_s=LONG_S, trials=3, resume=True,
