@@ -2,9 +2,9 @@
 
     python -m benchmarks.large_catalogue --tracks 1000000 --store /tmp/large/store --promote
 
-A GRU is really trained, on the demo, or taken from `--base`; then its catalogue is enlarged. Each new track lies between
-a track that was learned and one of its nearest neighbours, with noise of the shape the learned rows have, so that rows
-are clustered as trained ones are. Popularity follows Zipf's law, and the bias and the length of a row follow popularity.
+A GRU is really trained, on the demo, or taken from `--base`; then its catalogue is enlarged. Each new track lies
+between a track that was learned and one of its nearest neighbours, with noise of the shape the learned rows have, so
+that rows are clustered as trained ones are. Popularity follows Zipf's law; bias and length of a row follow popularity.
 """
 
 import argparse
