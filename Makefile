@@ -11,6 +11,8 @@ TORCH_INDEX ?=
 READY := $(VENV)/.ready
 
 MINUTES ?= 3
+# Test processes side by side. One thread each: on a busy core two threads of a matrix product wait for each other.
+TEST_JOBS ?= auto
 
 .PHONY: run test test-faults test-kills lint types format docs bench bench-quality clean demo help
 
@@ -28,7 +30,7 @@ run: $(READY) ## train a demo model if none is published, then serve on PORT
 	$(BIN)/segue up --port $(PORT) $(if $(DATA),--data $(DATA))
 
 test: $(READY) ## run every test but the long ones
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
 
 test-faults: $(READY) ## break everything the service stands on, and all that takes long; some minutes
 	$(BIN)/python -m pytest -m "faults or long"

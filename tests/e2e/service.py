@@ -1,7 +1,6 @@
 """A real service in its own processes, started and ended by the tests."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -11,14 +10,9 @@ from typing import Any, Self
 
 import httpx
 
+from tests.ports import free_port
+
 START_TIMEOUT_S = 100.0
-
-
-def free_port() -> int:
-    """Return a port nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Service:

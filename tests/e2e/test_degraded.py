@@ -9,7 +9,8 @@ from pathlib import Path
 from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import find_server
 from tests.e2e.service import Service
-from tests.stores.conftest import Server, free_port, running, until
+from tests.ports import free_port
+from tests.stores.conftest import Server, running, until
 
 KEEPING = ("--appendonly", "yes", "--appendfsync", "always")
 RECOVERY_S = 5.0

@@ -16,7 +16,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from tests.faults.proxy import Proxy
-from tests.stores.conftest import Server, free_port, until
+from tests.ports import free_port
+from tests.stores.conftest import Server, until
 
 
 @dataclass(frozen=True)

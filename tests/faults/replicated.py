@@ -20,7 +20,8 @@ from app.stores import tethered
 from app.stores.embedded import find_server
 from app.stores.keys import session_key
 from tests.faults.proxy import Proxy
-from tests.stores.conftest import Server, free_port, new_listener, running, until
+from tests.ports import free_port
+from tests.stores.conftest import Server, new_listener, running, until
 
 NODE_TIMEOUT_MS = 2000
 SLOTS = 16384

@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from app.errors import SessionStoreUnavailable
 from app.stores import tethered
 from app.stores.embedded import EmbeddedServer, find_server
 from app.stores.session_store import SessionStore
+from tests.ports import free_port
 
 START = 1_700_000_000.0
 LIMITS = SessionLimits(recent_tracks=200, event_ids=200)
@@ -114,13 +114,6 @@ def _exists(node: Redis, key: bytes) -> bool:
         return bool(node.exists(key))
     except MovedError:  # its slot is another node's
         return False
-
-
-def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 @contextmanager

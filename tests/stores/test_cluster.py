@@ -13,7 +13,8 @@ from app.domain.session import ListenerSession
 from app.errors import SessionStoreUnavailable
 from app.stores.keys import events_key, lane_of, session_key
 from app.stores.session_store import SessionStore
-from tests.stores.conftest import Server, free_port, new_listener, recovered, running_cluster, take_in
+from tests.ports import free_port
+from tests.stores.conftest import Server, new_listener, recovered, running_cluster, take_in
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,8 @@ from app.stores import collector as collecting_module
 from app.stores.embedded import find_server
 from app.stores.keys import COLLECTOR_KEY, events_key, lane_of
 from app.stores.session_store import SessionStore
-from tests.stores.conftest import free_port, running
+from tests.ports import free_port
+from tests.stores.conftest import running
 from tests.stores.event_logs import collecting, heard, play
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.stores.companion import Companion
-from tests.stores.conftest import free_port, lives, until
+from tests.ports import free_port
+from tests.stores.conftest import lives, until
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from app.stores.connection import connect, masked
 from app.stores.embedded import find_server
 from app.stores.keys import session_key
 from app.stores.session_store import SessionStore
-from tests.stores.conftest import Server, after, free_port, new_listener, running, until
+from tests.ports import free_port
+from tests.stores.conftest import Server, after, new_listener, running, until
 
 pytestmark = pytest.mark.anyio
 

@@ -17,7 +17,8 @@ from app.errors import SessionStoreUnavailable
 from app.stores.embedded import find_server
 from app.stores.refusals import refusal
 from app.stores.session_store import SessionStore
-from tests.stores.conftest import Server, after, free_port, new_listener, recovered, running, take_in
+from tests.ports import free_port
+from tests.stores.conftest import Server, after, new_listener, recovered, running, take_in
 
 pytestmark = pytest.mark.anyio
 

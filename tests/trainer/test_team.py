@@ -3,7 +3,6 @@
 import contextlib
 import multiprocessing
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from app.trainer.progress import TrainingProgress
 from app.trainer.recipe import Recipe
 from app.trainer.team import ALONE, Team, join_team
 from app.trainer.training import train
+from tests.ports import free_port
 from tests.trainer.playlists import sessions_of
 
 V = 40
@@ -69,9 +69,7 @@ def _process(rank: int, port: int, play: Play, folder: Path) -> None:
 
 def together(play: Play, folder: Path) -> list[object]:
     """Play one function in two processes; return what each made of it, or what it refused."""
-    with contextlib.closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_process, args=(rank, port, play, folder)) for rank in range(2)]
     for process in processes:
