@@ -14,7 +14,8 @@ from redis import exceptions
 from redis.asyncio import Redis
 from redis.crc import key_slot
 
-from app.stores.server import Command, Server
+from app.stores.server import Server
+from app.stores.together import Command
 
 Address = tuple[str, int]
 

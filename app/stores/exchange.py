@@ -14,7 +14,8 @@ from app.errors import SessionStoreUnavailable
 from app.stores.connection import connect
 from app.stores.refusals import refusal
 from app.stores.scripts import Script
-from app.stores.server import Command, Link
+from app.stores.server import Link
+from app.stores.together import Command
 
 _T = TypeVar("_T")
 
@@ -43,7 +44,7 @@ class Exchange:
         if not commands:
             return []
         replies = await self._in_time(self._link.send(commands))
-        return [_in_our_words(reply) for reply in replies]
+        return [_in_our_words(reply) if isinstance(reply, Exception) else reply for reply in replies]
 
     async def masters(self) -> "list[Exchange]":
         """Return an exchange with every server that holds keys; they are closed with this one."""
@@ -90,8 +91,8 @@ def _all_served(replies: list[Any]) -> list[Any]:
     return replies
 
 
-def _in_our_words(reply: Any) -> Any:
-    outage = refusal(reply) if isinstance(reply, Exception) else None
+def _in_our_words(reply: Exception) -> Exception:
+    outage = refusal(reply)
     if outage is not None:
         outage.__cause__ = reply
     return reply if outage is None else outage

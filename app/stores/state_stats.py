@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from app.errors import NewerSessionRecord
 from app.stores.exchange import Exchange, checked
 from app.stores.keys import ANY_SESSION, LANES, events_key, listener_of
-from app.stores.server import Command
+from app.stores.together import Command
 from app.stores.session_record import DamagedRecord, decode, schema_of
 
 SCAN_BATCH = 1_000
