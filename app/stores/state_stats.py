@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from app.errors import NewerSessionRecord
 from app.stores.exchange import Exchange, checked
 from app.stores.keys import ANY_SESSION, LANES, events_key, listener_of
-from app.stores.together import Command
 from app.stores.session_record import DamagedRecord, decode, schema_of
+from app.stores.together import Command
 
 SCAN_BATCH = 1_000
 SCANNED_AT_MOST = 100_000
