@@ -28,7 +28,8 @@ CMD ["--help"]
 FROM base AS serve
 RUN pip install -c constraints.txt '.[serve]'
 USER 10001:10001
-# A container is reached from outside itself; who may reach the container is the operator's choice.
+# A container is reached from outside itself. It starts once it has a key (segue keys create), or is told to do without
+# (SEGUE_OPEN_WITHOUT_KEYS=true): then who may reach the container is the operator's choice alone.
 ENV SEGUE_HOST=0.0.0.0 SEGUE_PORT=8000
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \

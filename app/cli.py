@@ -6,7 +6,19 @@ from typing import NoReturn
 import typer
 from pydantic import ValidationError
 
-from app.commands import collecting, datasets, evaluation, listening, models, pages, service, state, training, tuning
+from app.commands import (
+    collecting,
+    datasets,
+    evaluation,
+    keys,
+    listening,
+    models,
+    pages,
+    service,
+    state,
+    training,
+    tuning,
+)
 from app.errors import SegueError
 from app.settings import Settings
 
@@ -16,7 +28,7 @@ cli = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (datasets, training, tuning, evaluation, models, listening, service, state, collecting, pages):
+for command in (datasets, training, tuning, evaluation, models, keys, listening, service, state, collecting, pages):
     command.register(cli)
 
 

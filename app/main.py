@@ -12,18 +12,22 @@ from fastapi import FastAPI
 from app.rnn.threads import use_threads
 from app.serving.cataloguing import Cataloguing
 from app.serving.engine import Engine
+from app.serving.keyring import KeyRingFollower
 from app.serving.listeners import Listeners
 from app.serving.recommender import Recommender
 from app.serving.reloader import Reloader
 from app.serving.turns import Turns
 from app.settings import Settings
+from app.stores.api_keys import ApiKeyFile
 from app.stores.checkpoints import CheckpointStore
 from app.stores.event_streams import EventStreams
 from app.stores.exchange import Exchange
 from app.stores.listener_log import ListenerLog
+from app.stores.rates import SharedRates
 from app.stores.session_store import SessionStore
 from app.telemetry import configure_logging
 from app.web.api import build_api
+from app.web.door import HouseRules
 from app.web.doors import Doors
 
 
@@ -75,7 +79,21 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack) -> Doors:
         checkpoints=checkpoints,
         session_store=sessions,
         cataloguing=Cataloguing(checkpoints),
+        keys=await opened.enter_async_context(KeyRingFollower(ApiKeyFile(settings.api_keys_file))),
+        rates=_rates(settings, opened),
+        house=HouseRules(
+            open_without_keys=settings.on_loopback or settings.open_without_keys,
+            admin_port=settings.admin_port,
+            requests_per_minute=settings.requests_per_minute,
+            admin_requests_per_minute=settings.admin_requests_per_minute,
+        ),
     )
+
+
+def _rates(settings: Settings, opened: AsyncExitStack) -> SharedRates:
+    rates = SharedRates(settings.data_dir / "rates")
+    opened.callback(rates.close)
+    return rates
 
 
 def end_with_parent() -> None:

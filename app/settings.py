@@ -3,6 +3,7 @@
 No other module reads the environment. `docs/settings.md` is generated from the descriptions.
 """
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
@@ -17,8 +18,40 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SEGUE_", frozen=True, extra="ignore")
 
-    host: str = Field("127.0.0.1", description="Address to listen on. Anything but loopback opens the service.")
+    host: str = Field("127.0.0.1", description="Address to listen on. Anything but loopback needs an API key.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
+    open_without_keys: bool = Field(
+        False,
+        description=(
+            "Whether to listen on an address that is not loopback while no API key exists: for a proxy or a container "
+            "network that checks callers itself. Anybody who reaches the port may then read and change every listener."
+        ),
+    )
+    admin_host: str = Field("127.0.0.1", description="Address of the admin port.")
+    admin_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description=(
+            "Port of its own for the calls of the scope `admin` and for `/metrics`, which the other port then does not "
+            "know. Unset: one port for all."
+        ),
+    )
+    keys_file: Path | None = Field(
+        None,
+        description=(
+            "File of the API keys, without their secrets. Several machines may share one, read-only. "
+            "Unset: `api_keys.json` in `SEGUE_DATA_DIR`."
+        ),
+    )
+    requests_per_minute: int = Field(
+        60_000,
+        ge=1,
+        description="Calls that one API key may make in a minute on one machine, unless the key says otherwise.",
+    )
+    admin_requests_per_minute: int = Field(
+        600, ge=1, description="Calls of the scope `admin` that one API key may make in a minute on one machine."
+    )
     workers: int = Field(1, ge=1, le=64, description="Server processes. More use more cores and memory.")
     model_store: Path = Field(Path("model_store"), description="Folder of published checkpoints.")
     data_dir: Path = Field(
@@ -117,6 +150,16 @@ class Settings(BaseSettings):
         return self.data_dir / "events"
 
     @property
+    def api_keys_file(self) -> Path:
+        """Where the API keys are."""
+        return self.keys_file or self.data_dir / "api_keys.json"
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        return all(_is_loopback(host) for host in (self.host, *((self.admin_host,) if self.admin_port else ())))
+
+    @property
     def session_limits(self) -> SessionLimits:
         """The bounds of one listener's session."""
         return SessionLimits(
@@ -129,3 +172,10 @@ class Settings(BaseSettings):
     def to_environment(self) -> dict[str, str]:
         """Return the environment variables that make these settings again, for worker processes."""
         return {f"SEGUE_{name.upper()}": str(value) for name, value in self.model_dump().items() if value is not None}
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

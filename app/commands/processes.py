@@ -9,11 +9,14 @@ import signal
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from time import time
 
 import structlog
 import uvicorn
 
+from app.errors import InvalidSetting
 from app.settings import Settings
+from app.stores.api_keys import ApiKeyFile
 from app.stores.companion import Companion
 from app.stores.embedded import EmbeddedServer
 from app.telemetry import configure_logging
@@ -21,9 +24,9 @@ from app.web.server import serve
 
 log = structlog.get_logger(__name__)
 
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 # How long the collector may take for its last round; what it does not manage waits in Redis for the next start.
 LAST_ROUND_S = 2.0
+MAX_MESSAGE_BYTES = 1024 * 1024  # over a WebSocket; as much as a request's body may have
 
 
 def run_service(settings: Settings) -> None:
@@ -31,8 +34,7 @@ def run_service(settings: Settings) -> None:
     # Where no server catches it: leave through the blocks below, which end what was started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     configure_logging(settings.log_format, settings.log_level)
-    if settings.host not in LOOPBACK:
-        log.warning("open_to_the_network", host=settings.host, advice="there are no API keys: put a proxy in front")
+    check_door(settings)
     with ExitStack() as running:
         if settings.redis_url is None:
             server = running.enter_context(EmbeddedServer(settings.data_dir, durability=settings.durability))
@@ -42,6 +44,23 @@ def run_service(settings: Settings) -> None:
             environment = {**os.environ, **settings.to_environment()}
             running.enter_context(Companion(["collect"], environment, patience_s=LAST_ROUND_S))
         _run_workers(settings)
+
+
+def check_door(settings: Settings) -> None:
+    """Say who may call; raise InvalidSetting for a service that anybody on the network could call."""
+    ring = ApiKeyFile(settings.api_keys_file).read()
+    if not ring.is_empty:
+        log.info("locked", live_keys=len(ring.live(time())), file=str(settings.api_keys_file))
+    elif settings.on_loopback:
+        log.info("answering_this_machine_only", reason="there are no API keys", advice="segue keys create")
+    elif settings.open_without_keys:
+        log.warning("open_to_the_network", host=settings.host, reason="SEGUE_OPEN_WITHOUT_KEYS", keys=0)
+    else:
+        raise InvalidSetting(
+            f"Expected an API key before listening on {settings.host}, found none in {settings.api_keys_file}. "
+            "Make one with `segue keys create NAME --scope events --scope recommend`, listen on 127.0.0.1, or behind a "
+            "proxy that checks callers, accept the risk with SEGUE_OPEN_WITHOUT_KEYS=true."
+        )
 
 
 def _run_workers(settings: Settings) -> None:
@@ -59,12 +78,15 @@ def _run_workers(settings: Settings) -> None:
                 port=settings.port,
                 workers=settings.workers,
                 http="app.web.draining:Connection",
-                ws="websockets-sansio",
+                ws="app.web.draining:LiveConnection",
+                ws_max_size=MAX_MESSAGE_BYTES,
+                ws_per_message_deflate=False,
                 timeout_graceful_shutdown=settings.shutdown_s,
                 server_header=False,
                 access_log=False,
                 log_level="warning",
-            )
+            ),
+            also_at=None if settings.admin_port is None else (settings.admin_host, settings.admin_port),
         )
 
 

@@ -1,24 +1,71 @@
-"""Who may make the calls that change what is served. There are no API keys: only the machine itself may.
+"""Who may make a call: with keys, who holds one for it; without, who is on this machine.
 
-Knows nothing of any one call.
+Knows nothing of any one call, and of how a key is carried.
 """
 
 from ipaddress import ip_address
+from typing import cast
 
 from starlette.requests import Request
 
-from app.errors import Rejected
+from app.domain.api_keys import ApiKey, KeyRing, Scope
+from app.errors import Rejected, TryLater
+
+KEY = "key"
+
+
+class KeyNeeded(Rejected):
+    """A call without a key, where one is needed."""
+
+
+class KeyRefused(Rejected):
+    """A call with a key that opens nothing: unknown, revoked or expired."""
+
+
+class ScopeMissing(Rejected):
+    """A call that the key is not for."""
 
 
 class NotAdmitted(Rejected):
     """A call for the machine itself that came from elsewhere."""
 
 
-def admit(request: Request) -> None:
-    """Raise NotAdmitted unless the client is on a loopback address, as the server or its proxy saw it."""
-    host = request.client.host if request.client is not None else ""
-    if not _is_loopback(host):
+class RateExceeded(TryLater):
+    """More calls than a key may make."""
+
+
+def admit_holder(ring: KeyRing, secret: str | None, now: float) -> ApiKey:
+    """Return the live key of a secret; raise KeyNeeded or KeyRefused. No message repeats what was sent."""
+    if secret is None:
+        raise KeyNeeded("Expected a key as `Authorization: Bearer segue_…`, got none. `segue keys create` makes one.")
+    key = ring.find(secret)
+    if key is None:
+        raise KeyRefused("Expected a key of this service, got another. `segue keys list` shows those there are.")
+    if not key.is_live(now):
+        # Only who holds the secret is told.
+        over = "been revoked" if key.revoked_at is not None else "expired"
+        raise KeyRefused(f"Expected a live key, got {key.name!r} ({key.key_id}), which has {over}. Use its successor.")
+    return key
+
+
+def admit_keyless(scope: Scope | None, host: str, *, open_without_keys: bool) -> None:
+    """Let a caller in where no key exists; raise KeyNeeded or NotAdmitted."""
+    if not open_without_keys:
+        raise KeyNeeded("Expected a key, but none exists yet. The operator makes one with `segue keys create`.")
+    if scope is Scope.ADMIN and not _is_loopback(host):
         raise NotAdmitted(f"Expected a client on this machine (127.0.0.0/8 or ::1), got {host or 'none known'}.")
+
+
+def check_scope(key: ApiKey | None, scope: Scope | None) -> None:
+    """Raise ScopeMissing for a key that is not for this; who needed no key may do what needs no key."""
+    if key is not None and scope is not None and scope not in key.scopes:
+        held = ", ".join(sorted(key.scopes)) or "none"
+        raise ScopeMissing(f"Expected a key with the scope {scope.value}, got {key.name!r} with {held}.")
+
+
+def require(request: Request, scope: Scope) -> None:
+    """Raise ScopeMissing unless the key of a request is for this too: for calls that need more in some cases."""
+    check_scope(cast("ApiKey | None", request.scope["state"].get(KEY)), scope)
 
 
 def _is_loopback(host: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from fastapi import FastAPI
 
+from app.web.door import Door
 from app.web.envelope import Envelope
 from app.web.metrics import RequestMetrics
 from app.web.openapi import describe
@@ -63,6 +64,7 @@ def build_api(lifespan: Lifespan, metrics: RequestMetrics | None = None) -> Fast
     # The hot calls first. Not include_router: it puts a look-up of its own in front of every request.
     for module in (next_tracks, events, playlists, tracks, listeners, blocks, models, added_tracks, health, problems):
         app.router.routes.extend(module.router.routes)
+    app.add_middleware(Door)
     app.add_middleware(Envelope, metrics=metrics)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app

@@ -10,12 +10,14 @@ from typing import Any, Protocol, cast
 from starlette.requests import Request
 
 from app.domain.blocks import Block
+from app.domain.api_keys import KeyRing
 from app.domain.catalogue import Catalogue, Track
 from app.domain.events import ListenerEvent
 from app.domain.export import ListenerExport
 from app.domain.playlist import Playlist, PlaylistAsk
 from app.domain.recommendation import Ask, EventReceipt, Recommendation
 from app.domain.session import ListenerSession
+from app.web.door import HouseRules
 
 
 class Recommending(Protocol):
@@ -203,6 +205,40 @@ class Cataloguing(Protocol):
         """Publish a checkpoint with more tracks, and promote it if asked; raise TrackExists for a known id."""
 
 
+class KnowingKeys(Protocol):
+    """The API keys, kept at hand."""
+
+    @property
+    def ring(self) -> KeyRing:
+        """All keys."""
+
+    def use(self, key_id: str) -> None:
+        """Note that a key opened the door."""
+
+
+class LeftOver(Protocol):
+    """What an asker may still ask."""
+
+    @property
+    def remaining(self) -> int:
+        """How many calls at once."""
+
+    @property
+    def reset_s(self) -> int:
+        """When all calls are there again."""
+
+    @property
+    def wait_s(self) -> int:
+        """When one more is allowed; 0 where this one is."""
+
+
+class Counting(Protocol):
+    """Counts calls."""
+
+    def take(self, asker: str, quota: int, window_s: int) -> LeftOver:
+        """Count one call of an asker who may make `quota` in `window_s`."""
+
+
 class Pinging(Protocol):
     """The session store, as far as its health goes."""
 
@@ -220,6 +256,9 @@ class Doors:
     checkpoints: Publishing
     session_store: Pinging
     cataloguing: Cataloguing
+    keys: KnowingKeys
+    rates: Counting
+    house: HouseRules
 
 
 def doors(request: Request) -> Doors:

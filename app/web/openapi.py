@@ -11,7 +11,9 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from app.web.problems import CODES, PROBLEMS
+from app.domain.api_keys import Scope as KeyScope
+from app.web.admission import KeyNeeded, KeyRefused, NotAdmitted, RateExceeded, ScopeMissing
+from app.web.problems import CODES, PROBLEMS, told
 from app.web.schemas.added_tracks import AddTracksRequest
 from app.web.schemas.blocks import BlocksRequest
 from app.web.schemas.events import EventsRequest
@@ -19,6 +21,7 @@ from app.web.schemas.listeners import MergeRequest, ResetRequest
 from app.web.schemas.next_tracks import NextRequest
 from app.web.schemas.playlists import PlaylistRequest
 from app.web.schemas.problems import ProblemAnswer
+from app.web.scopes import OPEN, needed
 
 REQUEST_BODIES: tuple[type[BaseModel], ...] = (
     EventsRequest,
@@ -30,6 +33,15 @@ REQUEST_BODIES: tuple[type[BaseModel], ...] = (
     MergeRequest,
 )
 _REFERENCE = "#/components/schemas/{model}"
+SECURITY_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key that `segue keys create` made. The names beside a call are the scopes it needs.",
+    },
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key."},
+}
+HEADERS_OF = {"401": ("WWW-Authenticate",), "429": ("Retry-After", "RateLimit", "RateLimit-Policy")}
 
 REQUEST_ID = {
     "name": "X-Request-ID",
@@ -42,6 +54,10 @@ HEADERS = {
     "X-Request-ID": "The request's name, yours or ours.",
     "X-Model-Version": "The checkpoint that answered.",
     "Server-Timing": "Milliseconds per stage: load, queue, step, rank, commit.",
+    "WWW-Authenticate": "How to show a key.",
+    "Retry-After": "Seconds to wait.",
+    "RateLimit": "Calls left to this key, and in how many seconds all are there again.",
+    "RateLimit-Policy": "Calls that this key may make, and in how many seconds.",
 }
 
 
@@ -85,8 +101,28 @@ def describe(app: FastAPI) -> dict[str, Any]:
         for path in document["paths"].values():
             for operation in path.values():
                 operation.setdefault("parameters", []).append(REQUEST_ID)
+        _say_who_may(document)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _say_who_may(document: dict[str, Any]) -> None:
+    """State the scope of every call, and how it is refused without."""
+    document["components"]["securitySchemes"] = SECURITY_SCHEMES
+    for path, operations in document["paths"].items():
+        if path in OPEN:
+            continue
+        for method, operation in operations.items():
+            scope = needed(method.upper(), path)
+            operation["security"] = [{name: [scope.value] if scope else []} for name in SECURITY_SCHEMES]
+            refusals = (KeyNeeded, KeyRefused, RateExceeded, *(() if scope is None else (ScopeMissing,)))
+            local = (NotAdmitted,) if scope is KeyScope.ADMIN else ()
+            for status, response in told(*refusals, *local).items():
+                operation["responses"].setdefault(str(status), response)
+            for status in ("401", "429"):
+                operation["responses"][status]["headers"] = {
+                    name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS_OF[status]
+                }
 
 
 def _problem_schema() -> dict[str, Any]:

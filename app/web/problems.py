@@ -36,7 +36,7 @@ from app.errors import (
     UnknownListener,
     UnknownTrack,
 )
-from app.web.admission import NotAdmitted
+from app.web.admission import KeyNeeded, KeyRefused, NotAdmitted, RateExceeded, ScopeMissing
 from app.web.body import BodyTooLarge, InvalidFields, NotJson, UnsupportedMediaType
 from app.web.draining import Draining
 from app.web.media import NotAcceptable
@@ -92,6 +92,13 @@ PROBLEMS: dict[type[Exception], Problem] = {
     UnknownTrack: Problem(
         422, "unknown_track", "A track of the catalogue is needed here", "Find track ids with GET /v1/tracks?q=."
     ),
+    KeyNeeded: Problem(
+        401, "key_needed", "This call needs a key", "Send `Authorization: Bearer` and a key of `segue keys create`."
+    ),
+    KeyRefused: Problem(401, "key_refused", "This key opens nothing", "Use a key that is neither revoked nor expired."),
+    ScopeMissing: Problem(
+        403, "scope_missing", "The key is not for this call", "Use a key with the scope that the detail names."
+    ),
     NotAdmitted: Problem(
         403, "not_admitted", "This call is for the machine itself", "Call it from the machine that Segue runs on."
     ),
@@ -120,6 +127,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     BodyTooLarge: Problem(413, "body_too_large", "The body is too large", "Send it in parts of at most 1 MiB."),
     UnsupportedMediaType: Problem(
         415, "unsupported_media_type", "The body is not said to be JSON", "Send content-type: application/json."
+    ),
+    RateExceeded: Problem(
+        429, "rate_exceeded", "The key has made too many calls", "Send it again after Retry-After seconds."
     ),
     CheckpointError: Problem(
         500, "checkpoint_unusable", "A checkpoint cannot be used", "An operator has to publish or restore it."

@@ -36,20 +36,25 @@ _SO_ATTACH_FILTER = 26
 _NO_SYN = ((0x30, 0, 0, 13), (0x54, 0, 0, 0x12), (0x15, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
 
 
-def serve(config: uvicorn.Config) -> None:
+def serve(config: uvicorn.Config, *, also_at: tuple[str, int] | None = None) -> None:
     """Serve in this process, or in several watched over by this one, until told to end.
 
-    Everything has ended within the `timeout_graceful_shutdown` of the configuration.
+    `also_at` is a second address and port. Everything has ended within the `timeout_graceful_shutdown` of the
+    configuration.
     """
-    listening = config.bind_socket()
+    listening = [config.bind_socket()]
+    if also_at is not None:
+        listening.append(
+            uvicorn.Config(config.app, host=also_at[0], port=also_at[1], log_level="warning").bind_socket()
+        )
     if config.workers > 1:
         # uvicorn names the class of its workers nowhere else.
         multiprocess.Process = Worker  # type: ignore[misc]
-        Workers(config, sockets=[listening]).run()
+        Workers(config, sockets=listening).run()
         return
     config.load_app()
     server = Server(config)
-    server.run(sockets=[listening])
+    server.run(sockets=listening)
     if not server.started:
         sys.exit(uvicorn.config.STARTUP_FAILURE)
 

@@ -84,10 +84,11 @@ def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[httpx.Client]:
+def served(app: FastAPI, port: int = 0) -> Iterator[httpx.Client]:
     """Serve an application on a free port of this machine, as `segue serve` does, and end it."""
     listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", port))
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=5)
     )
@@ -133,6 +134,14 @@ def service_without_model(store_url: str, tmp_path_factory: pytest.TempPathFacto
     settings = Settings(model_store=data_dir / "model_store", data_dir=data_dir, redis_url=store_url)
     with served(create_app(settings)) as client:
         yield client
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

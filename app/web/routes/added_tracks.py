@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from app.errors import CheckpointError, LabelConflict, TrackExists, UnknownCheckpoint
 from app.web import examples
-from app.web.admission import NotAdmitted, admit
 from app.web.body import BODY_ERRORS, parse, read_json
 from app.web.doors import doors
 from app.web.openapi import answered, body_of
@@ -29,7 +28,7 @@ _ANSWER = TypeAdapter(AddedTracksAnswer)
     status_code=HTTPStatus.CREATED,
     responses={
         **answered(AddedTracksAnswer, examples.ADDED_TRACKS_ANSWER, description="Published", status=HTTPStatus.CREATED),
-        **told(*BODY_ERRORS, NotAdmitted, UnknownCheckpoint, TrackExists, LabelConflict, CheckpointError),
+        **told(*BODY_ERRORS, UnknownCheckpoint, TrackExists, LabelConflict, CheckpointError),
     },
     openapi_extra=body_of(AddTracksRequest, examples.ADD_TRACKS_REQUESTS),
 )
@@ -37,9 +36,8 @@ async def add_tracks(request: Request) -> Response:
     """Publish a new checkpoint: the one that serves (or the one named), with 1 to 1000 tracks it has never seen.
 
     A new track begins as tracks of its artist, genre, tags and decade are. All tracks are added or none. Labels stay as
-    they are unless `promote` is true; then every worker follows within seconds. Answers only clients on this machine.
+    they are unless `promote` is true; then every worker follows within seconds.
     """
-    admit(request)
     asked = parse(await read_json(request), AddTracksRequest)
     tracks = [track.track() for track in asked.tracks]
     added = await doors(request).cataloguing.add(tracks, to=asked.checkpoint, promote=asked.promote)

@@ -5,9 +5,11 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.domain.api_keys import Scope
 from app.domain.recommendation import Recommendation
 from app.errors import NoCheckpoint, Overloaded, SessionConflict
 from app.web import examples
+from app.web.admission import require
 from app.web.body import BODY_ERRORS, parse, read_json
 from app.web.doors import doors
 from app.web.openapi import answered, body_of
@@ -35,13 +37,16 @@ async def next_tracks(request: Request) -> Response:
 
     The answer to a repeated `event_id` is the same recommendation: the event is applied once. When the session
     store is away the answer comes from `recent` and the events alone, `degraded` says `state_unavailable`, and the
-    events' outcome is `rejected`: send them again. With `consent: false` nothing is read or stored.
+    events' outcome is `rejected`: send them again. With `consent: false` nothing is read or stored. A key needs the
+    scope `events` too where events are to be stored.
     """
     asked = parse(await read_json(request), NextRequest)
     recommender = doors(request).recommender
     if asked.keeper is None:
         recommendation = await recommender.recommend(asked.ask(), asked.listened())
     else:
+        if asked.event is not None or asked.events:
+            require(request, Scope.EVENTS)
         recommendation = await recommender.observe(asked.keeper, asked.listened(), asked.ask())
     request.app.state.metrics.stages(recommendation.stage_us)
     return Response(
