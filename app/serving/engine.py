@@ -1,13 +1,15 @@
 """One model thread and the micro-batches it is fed.
 
-Requests that arrive while the thread is busy are taken together when it is free. Knows nothing of sessions or of
-what a step computes.
+While the thread is busy, who comes gathers; what has gathered goes together when it is free. A batch leaves an idle
+thread at once unless more are about to come, which it waits for, within bounds. Knows nothing of sessions or of what a
+step computes.
 """
 
 import asyncio
+import queue
+import threading
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol
@@ -15,6 +17,7 @@ from typing import Protocol
 from app.domain.catalogue import Catalogue
 from app.domain.ranking import Step, StepRequest
 from app.errors import Overloaded
+from app.serving.pace import Pace
 
 
 class Predictor(Protocol):
@@ -49,29 +52,43 @@ class _Waiting:
     since: float
 
 
-class Engine:
-    """Batches requests for one thread that owns the model. Use it as an async context manager."""
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What the thread is given, and what it came to: steps, or why there are none."""
 
-    def __init__(self, *, batch_size: int, batch_wait_us: int, queue_size: int) -> None:
+    loop: asyncio.AbstractEventLoop
+    waiting: Sequence[_Waiting]
+
+
+class Engine:
+    """Batches requests for one thread that owns the model. Use it as an async context manager.
+
+    A batch waits for company for `batch_wait_us` at most. A request that would be the `queue_size`-th to wait, or that
+    has waited for `patience_s`, is refused.
+    """
+
+    def __init__(self, *, batch_size: int, batch_wait_us: int, queue_size: int, patience_s: float = 60.0) -> None:
         self._batch_size = batch_size
-        self._batch_wait_s = batch_wait_us / 1e6
         self._queue_size = queue_size
+        self._patience_s = patience_s
+        self._pace = Pace(batch_wait_us / 1e6)
         self._waiting: deque[_Waiting] = deque()
-        self._arrived = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
-        self._worker: asyncio.Task[None] | None = None
+        self._batches: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="model", daemon=True)
+        self._at_work = False
+        self._departure: asyncio.Handle | None = None
 
     async def __aenter__(self) -> "Engine":
-        self._worker = asyncio.create_task(self._work(), name="engine")
+        self._thread.start()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.gather(self._worker, return_exceptions=True)
+        if self._departure is not None:
+            self._departure.cancel()
         for waiting in self._waiting:
             waiting.answer.cancel()
-        self._thread.shutdown(wait=True)
+        self._batches.put(None)
+        await asyncio.to_thread(self._thread.join)
 
     @property
     def queue_length(self) -> int:
@@ -87,35 +104,25 @@ class Engine:
             raise Overloaded(
                 f"{self._queue_size} requests are waiting already, which is all SEGUE_QUEUE_SIZE allows. Try again."
             )
-        answer: asyncio.Future[TimedStep] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(predictor, request, answer, perf_counter()))
-        self._arrived.set()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[TimedStep] = loop.create_future()
+        now = perf_counter()
+        self._pace.arrived(now)
+        self._waiting.append(_Waiting(predictor, request, answer, now))
+        if not self._at_work and self._departure is None:
+            wait_s = self._pace.wait_s()
+            self._departure = loop.call_later(wait_s, self._depart) if wait_s else loop.call_soon(self._depart)
         return await answer
 
-    async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._arrived.wait()
-            if self._batch_wait_s and len(self._waiting) < self._batch_size:
-                await asyncio.sleep(self._batch_wait_s)
-            batch = self._next_batch()
-            if not batch:
-                continue
-            started = perf_counter()
-            requests = [waiting.request for waiting in batch]
-            try:
-                steps = await loop.run_in_executor(self._thread, batch[0].predictor.step, requests)
-            except Exception as failure:  # whatever it was belongs to the callers of this batch; the engine goes on
-                for waiting in batch:
-                    if not waiting.answer.done():
-                        waiting.answer.set_exception(failure)
-                continue
-            step_us = int((perf_counter() - started) * 1e6)
-            for waiting, step in zip(batch, steps, strict=True):
-                if not waiting.answer.done():
-                    waiting.answer.set_result(TimedStep(step, int((started - waiting.since) * 1e6), step_us))
+    def _depart(self) -> None:
+        """Hand the thread its next batch, if anybody waits."""
+        self._departure = None
+        batch = self._next_batch(perf_counter())
+        self._at_work = bool(batch)
+        if batch:
+            self._batches.put(_Batch(asyncio.get_running_loop(), batch))
 
-    def _next_batch(self) -> list[_Waiting]:
+    def _next_batch(self, now: float) -> list[_Waiting]:
         """Take the longest waiting requests of one checkpoint; those whose caller has left are dropped."""
         batch: list[_Waiting] = []
         while self._waiting and len(batch) < self._batch_size:
@@ -124,8 +131,44 @@ class Engine:
             if batch and waiting.predictor is not batch[0].predictor:
                 break
             self._waiting.popleft()
-            if not waiting.answer.done():
-                batch.append(waiting)
-        if not self._waiting:
-            self._arrived.clear()
+            if waiting.answer.done():
+                continue
+            if now - waiting.since > self._patience_s:
+                waiting.answer.set_exception(_too_late(self._patience_s))
+                continue
+            batch.append(waiting)
         return batch
+
+    def _work(self) -> None:
+        """Run on the model thread: one batch after the other."""
+        while (batch := self._batches.get()) is not None:
+            began = perf_counter()
+            steps: list[Step] | Exception
+            try:
+                steps = batch.waiting[0].predictor.step([waiting.request for waiting in batch.waiting])
+            except Exception as failure:  # whatever it was belongs to the callers of this batch; the engine goes on
+                steps = failure
+            batch.loop.call_soon_threadsafe(self._hand_out, batch.waiting, steps, began, perf_counter())
+
+    def _hand_out(self, batch: Sequence[_Waiting], steps: "list[Step] | Exception", began: float, ended: float) -> None:
+        """Answer a batch, and let the next one leave."""
+        if self._waiting:
+            self._depart()
+        else:
+            self._at_work = False
+        step_us = int((ended - began) * 1e6)
+        if isinstance(steps, Exception):
+            for waiting in batch:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(steps)
+            return
+        for waiting, step in zip(batch, steps, strict=True):
+            if not waiting.answer.done():
+                waiting.answer.set_result(TimedStep(step, int((began - waiting.since) * 1e6), step_us))
+
+
+def _too_late(patience_s: float) -> Overloaded:
+    return Overloaded(
+        f"The request has waited for the model for more than {patience_s * 1e3:.0f} ms, which is all "
+        "SEGUE_PATIENCE_MS allows. Try again."
+    )

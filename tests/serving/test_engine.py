@@ -41,6 +41,12 @@ def engine(batch_size: int = 8, batch_wait_us: int = 0, queue_size: int = 100) -
     return Engine(batch_size=batch_size, batch_wait_us=batch_wait_us, queue_size=queue_size)
 
 
+async def crowd(running: Engine, predictor: CountingPredictor) -> None:
+    """So many at once that the next one has reason to expect company."""
+    await asyncio.gather(*(running.step(predictor, request(row)) for row in range(V)))
+    predictor.batches.clear()
+
+
 async def test_requests_that_arrive_together_share_batches() -> None:
     """Twenty at once are at most four batches of eight, and each gets the answer it gets alone."""
     predictor = CountingPredictor("one")
@@ -82,11 +88,33 @@ async def test_who_has_left_is_not_computed() -> None:
     """A caller that is gone before the batch is formed costs no step."""
     predictor = CountingPredictor("one")
     async with engine(batch_wait_us=50_000) as running:
+        await crowd(running, predictor)
         gone = asyncio.create_task(running.step(predictor, request(1)))
         stays = asyncio.create_task(running.step(predictor, request(2)))
         await asyncio.sleep(0.005)
         gone.cancel()
         await stays
+    assert predictor.batches == [1]
+
+
+async def test_who_is_alone_does_not_wait_for_company() -> None:
+    """A wait would only make a lonely request late; it is for crowds."""
+    async with engine(batch_wait_us=100_000) as running:
+        timed = await running.step(CountingPredictor("one"), request(1))
+    assert timed.queue_us < 100_000
+
+
+async def test_who_waited_beyond_patience_is_refused_and_not_computed() -> None:
+    """Nobody waits for that answer any more; who came later is answered."""
+    predictor = CountingPredictor("one")
+    async with Engine(batch_size=8, batch_wait_us=50_000, queue_size=100, patience_s=0.02) as running:
+        await crowd(running, predictor)
+        late = asyncio.create_task(running.step(predictor, request(1)))
+        await asyncio.sleep(0.04)
+        answered = await running.step(predictor, request(2))
+        with pytest.raises(Overloaded, match="waited"):
+            await late
+    assert len(answered.step.ranking.tracks) == 5
     assert predictor.batches == [1]
 
 
@@ -103,7 +131,9 @@ async def test_a_failed_batch_fails_its_callers_and_no_others() -> None:
 
 async def test_times_say_where_a_request_waited() -> None:
     """Waiting for company counts as queue, not as step."""
+    predictor = CountingPredictor("one")
     async with engine(batch_wait_us=20_000) as running:
-        timed = await running.step(CountingPredictor("one"), request(1))
+        await crowd(running, predictor)
+        timed = await running.step(predictor, request(1))
     assert timed.queue_us >= 20_000
     assert timed.step_us > 0
