@@ -14,15 +14,18 @@ from app.serving.cataloguing import Cataloguing
 from app.serving.engine import Engine
 from app.serving.keyring import KeyRingFollower
 from app.serving.listeners import Listeners
+from app.serving.live import Live
 from app.serving.recommender import Recommender
 from app.serving.reloader import Reloader
 from app.serving.turns import Turns
 from app.settings import Settings
+from app.stores.answers import KeptAnswers
 from app.stores.api_keys import ApiKeyFile
 from app.stores.checkpoints import CheckpointStore
 from app.stores.event_streams import EventStreams
 from app.stores.exchange import Exchange
 from app.stores.listener_log import ListenerLog
+from app.stores.live import Notices
 from app.stores.rates import SharedRates
 from app.stores.session_store import SessionStore
 from app.telemetry import configure_logging
@@ -71,13 +74,23 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack) -> Doors:
     streams = EventStreams(Exchange.connect(settings.redis_url, timeout_s=settings.redis_timeout_s))
     opened.push_async_callback(streams.aclose)
     events = ListenerLog(streams, settings.events_folder)
+    answers = KeptAnswers(
+        Exchange.connect(settings.redis_url, timeout_s=settings.redis_timeout_s), kept_s=settings.answers_kept_s
+    )
+    opened.push_async_callback(answers.aclose)
     turns = Turns()
+    recommender = Recommender(reloader, engine, sessions, settings.session_limits, turns)
+    notices = await opened.enter_async_context(Notices.connect(settings.redis_url, timeout_s=settings.redis_timeout_s))
+    live = await opened.enter_async_context(Live(recommender, notices))
+    notices.tell(live)
+    reloader.on_swap = live.swapped
     return Doors(
-        recommender=Recommender(reloader, engine, sessions, settings.session_limits, turns),
+        recommender=recommender,
         listeners=Listeners(sessions, events, settings.session_limits, turns),
         reloader=reloader,
         checkpoints=checkpoints,
         session_store=sessions,
+        answers=answers,
         cataloguing=Cataloguing(checkpoints),
         keys=await opened.enter_async_context(KeyRingFollower(ApiKeyFile(settings.api_keys_file))),
         rates=_rates(settings, opened),
@@ -87,6 +100,7 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack) -> Doors:
             requests_per_minute=settings.requests_per_minute,
             admin_requests_per_minute=settings.admin_requests_per_minute,
         ),
+        live=live,
     )
 
 

@@ -1,6 +1,6 @@
 """What every door asks of listening: take in events, say what may follow, play ahead.
 
-Every door (REST now, streams later) calls these methods. Knows nothing of HTTP, tensors or keys.
+Every door (REST, server-sent events, WebSocket) calls these methods. Knows nothing of HTTP, tensors or keys.
 """
 
 import asyncio

@@ -46,7 +46,7 @@ class Reloader:
     ) -> None:
         self._checkpoints = checkpoints
         self._interval_s = interval_s
-        self._on_swap = on_swap
+        self.on_swap = on_swap
         self._served: Served | None = None
         self._refusal: Refusal | None = None
         self._refused_until = 0.0
@@ -100,8 +100,8 @@ class Reloader:
             return
         self._served, self._refusal = served, None
         log.info("checkpoint_swapped_in", checkpoint_id=wanted, tracks=len(served.predictor.catalogue))
-        if self._on_swap is not None:
-            self._on_swap(wanted)
+        if self.on_swap is not None:
+            self.on_swap(wanted)
 
     async def _follow(self) -> None:
         while True:

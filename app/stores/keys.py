@@ -4,6 +4,9 @@
     segue:2:{51}:ann:damaged   a record no one could read   DAMAGED_TTL_S, for whoever wants to know why
     segue:2:{51}:events        the event log of lane 51     for good; its length is bounded
     segue:2:collector          which log is collected into  a minute or two after its last round
+    segue:2:answer:7c9e…       the answer to a request      settings.answers_kept_s after it was given
+
+Channels are no keys and hold nothing: changes of a session are told on one of the session key's name (`live.py`).
 
 A listener belongs to one of 64 lanes, by a checksum of the id. A lane is a hash tag, so that a Redis Cluster keeps
 the sessions of a lane and its event log on one node, and one script can change both. Sixty-four, because each lane is
@@ -17,6 +20,7 @@ from zlib import crc32
 
 PREFIX = "segue:2:"
 LANES = 64
+LIVE_CHANNEL = f"{PREFIX}live".encode()  # says nothing; a worker that may listen to it may listen to the others
 COLLECTOR_KEY = f"{PREFIX}collector".encode()
 DAMAGED_TTL_S = 7 * 24 * 3600
 ANY_SESSION = f"{PREFIX}{{*}}:*:session".encode()  # a pattern for SCAN
@@ -45,6 +49,11 @@ def damaged_key(listener_id: str) -> bytes:
 def events_key(lane: int) -> bytes:
     """Return the key of a lane's event log."""
     return f"{PREFIX}{{{lane}}}:events".encode()
+
+
+def answer_key(name: bytes) -> bytes:
+    """Return the key of the answer to a request of this name, a digest."""
+    return f"{PREFIX}answer:{name.hex()}".encode()
 
 
 def _listener_key(listener_id: str, what: str) -> bytes:

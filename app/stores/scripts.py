@@ -25,7 +25,8 @@ class Script:
 # KEYS: session, the lane's event log. ARGV: the position expected, empty for none; the new record; its lifetime in
 # seconds; how many entries the log may hold, about; the entries. Returns 1 when record and entries are stored. A record
 # that is there already, byte for byte, was stored by this very commit, and so were its entries: the reply was lost and
-# the client asked again. The log first: should it refuse (no room, no stream), nothing has been written.
+# the client asked again. The log first: should it refuse (no room, no stream), nothing has been written. Open streams
+# hear of the new position on a channel of the session key's name (`live.py`); a user who may not publish goes without.
 COMMIT = Script(f"""
 local held = redis.pcall('GETRANGE', KEYS[1], {POSITION.start}, {POSITION.stop - 1})
 if held == ARGV[1] then
@@ -33,6 +34,10 @@ if held == ARGV[1] then
     redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], '*', 'e', ARGV[place])
   end
   redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+  local now = string.sub(ARGV[2], {POSITION.start + 1}, {POSITION.stop})
+  if now ~= held then
+    redis.pcall('PUBLISH', KEYS[1], now)
+  end
   return 1
 end
 if held == string.sub(ARGV[2], {POSITION.start + 1}, {POSITION.stop}) and redis.call('GET', KEYS[1]) == ARGV[2] then
@@ -49,6 +54,7 @@ if ARGV[3] and held ~= ARGV[3] then
   return -1
 end
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[1], '*', 'e', ARGV[2])
+redis.pcall('PUBLISH', KEYS[1], '')
 return redis.call('DEL', KEYS[1], KEYS[2])
 """)
 

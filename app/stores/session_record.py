@@ -71,6 +71,13 @@ def position(session: ListenerSession) -> bytes:
     return b"" if session.is_new else _POSITION.pack(session.incarnation, session.seq)
 
 
+def seq_of(position: bytes) -> int:
+    """Return the seq of a position. Raises ValueError for bytes that are none."""
+    if len(position) != _POSITION.size:
+        raise ValueError(f"Expected a position of {_POSITION.size} bytes, got {len(position)}.")
+    return int(_POSITION.unpack(position)[1])
+
+
 def encode(session: ListenerSession) -> bytes:
     """Return the record of a session.
 

@@ -21,10 +21,12 @@ from app.web.routes import (
     events,
     health,
     listeners,
+    live,
     models,
     next_tracks,
     playlists,
     problems,
+    stream,
     tracks,
 )
 
@@ -62,7 +64,20 @@ def build_api(lifespan: Lifespan, metrics: RequestMetrics | None = None) -> Fast
     )
     app.state.metrics = metrics
     # The hot calls first. Not include_router: it puts a look-up of its own in front of every request.
-    for module in (next_tracks, events, playlists, tracks, listeners, blocks, models, added_tracks, health, problems):
+    for module in (
+        next_tracks,
+        events,
+        playlists,
+        stream,
+        live,
+        tracks,
+        listeners,
+        blocks,
+        models,
+        added_tracks,
+        health,
+        problems,
+    ):
         app.router.routes.extend(module.router.routes)
     app.add_middleware(Door)
     app.add_middleware(Envelope, metrics=metrics)

@@ -68,9 +68,9 @@ class Door:
         counted: list[tuple[bytes, bytes]] = []
         try:
             need = needed(scope.get("method", "GET"), scope["path"])
-            key = state[KEY] = _admitted(scope, behind, need)
+            key = state[KEY] = admitted(scope, behind, need)
             if key is not None:
-                _count(key, behind, need, counted)
+                count(key, behind, need, counted)
         except SegueError as refusal:
             state.setdefault("request_id", token_hex(8))  # of a WebSocket, which has no envelope
             response = problem_response(refusal, scope)
@@ -91,15 +91,18 @@ class Door:
         await self._app(scope, receive, send_counted)
 
 
-def _admitted(scope: Scope, behind: "Doors", need: KeyScope | None) -> ApiKey | None:
-    """Return the key of a call that may be made, None where no key is needed; raise what refuses it."""
+def admitted(scope: Scope, behind: "Doors", need: KeyScope | None, token: str | None = None) -> ApiKey | None:
+    """Return the key of a call that may be made, None where no key is needed; raise what refuses it.
+
+    `token` is a secret that came by another way than the headers.
+    """
     ring, house = behind.keys.ring, behind.house
     if ring.is_empty:
         client = scope.get("client")
         admit_keyless(need, client[0] if client else "", open_without_keys=house.open_without_keys)
         key = None
     else:
-        key = admit_holder(ring, _secret(scope), time())
+        key = admit_holder(ring, _secret(scope) or token, time())
         behind.keys.use(key.key_id)
     if house.admin_port is not None:
         _check_port(scope, house.admin_port)
@@ -130,7 +133,7 @@ def _check_port(scope: Scope, admin_port: int) -> None:
         raise NoSuchRoute(f"Expected a path of this port, got {path!r}, which is answered on another.")
 
 
-def _count(key: ApiKey, behind: "Doors", need: KeyScope | None, counted: list[tuple[bytes, bytes]]) -> None:
+def count(key: ApiKey, behind: "Doors", need: KeyScope | None, counted: list[tuple[bytes, bytes]]) -> None:
     """Count a call, and note the headers that tell what is left; raise RateExceeded."""
     if need is KeyScope.ADMIN:
         policy, quota = "admin", behind.house.admin_requests_per_minute

@@ -7,16 +7,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
-from app.domain.blocks import Block
 from app.domain.api_keys import KeyRing
+from app.domain.blocks import Block
 from app.domain.catalogue import Catalogue, Track
 from app.domain.events import ListenerEvent
 from app.domain.export import ListenerExport
 from app.domain.playlist import Playlist, PlaylistAsk
 from app.domain.recommendation import Ask, EventReceipt, Recommendation
 from app.domain.session import ListenerSession
+from app.serving.live import Live
 from app.web.door import HouseRules
 
 
@@ -239,6 +240,31 @@ class Counting(Protocol):
         """Count one call of an asker who may make `quota` in `window_s`."""
 
 
+class HeldAnswer(Protocol):
+    """What is kept under the name of a request."""
+
+    @property
+    def is_same(self) -> bool:
+        """Whether it is kept for this very request."""
+
+    @property
+    def answer(self) -> bytes | None:
+        """The answer, once there is one."""
+
+
+class KeepingAnswers(Protocol):
+    """Keeps answers for a while; each call raises SessionStoreUnavailable where it cannot."""
+
+    async def begin(self, name: bytes, request: bytes) -> HeldAnswer | None:
+        """Take a name for a request; return what is held under it already, if anything."""
+
+    async def keep(self, name: bytes, request: bytes, answer: bytes) -> None:
+        """Keep the answer to a request."""
+
+    async def let_go(self, name: bytes) -> None:
+        """Give a name back whose request came to nothing."""
+
+
 class Pinging(Protocol):
     """The session store, as far as its health goes."""
 
@@ -255,12 +281,14 @@ class Doors:
     reloader: Following
     checkpoints: Publishing
     session_store: Pinging
+    answers: KeepingAnswers
     cataloguing: Cataloguing
     keys: KnowingKeys
     rates: Counting
     house: HouseRules
+    live: Live
 
 
-def doors(request: Request) -> Doors:
+def doors(request: HTTPConnection) -> Doors:
     """Return what the lifespan opened for this worker."""
     return cast("Doors", request.scope["state"]["doors"])

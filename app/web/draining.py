@@ -10,11 +10,14 @@ import select
 
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from app.errors import TryLater
 
 # Where the server tells it: an event in the lifespan state, which reaches every connection and every request's scope.
 DRAINING = "draining"
+# In every request's scope: how to cut its connection off, for what an answer cannot end in order.
+ABORT = "abort"
 # A caller at work asks again within milliseconds and is then told; who is silent longer has nothing on the way.
 IDLE_S = 1.0
 LINGER_S = 1.0
@@ -38,6 +41,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin; a connection that waited to be accepted while the server began to drain is one of the last."""
         super().connection_made(transport)
+        self.app_state = {**self.app_state, ABORT: transport.abort}
         if self._draining:
             self.shutdown()
 
@@ -87,6 +91,16 @@ class Connection(HttpToolsProtocol):
         self.transport.set_protocol(_Farewell(self))
         self.transport.write_eof()
         self.loop.call_later(LINGER_S, self.transport.close)
+
+
+class LiveConnection(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, which uvicorn itself would close before whoever talks there has said good-bye."""
+
+    def shutdown(self) -> None:
+        """Leave the end to the conversation, which is told too; the caller then has a moment to confirm it."""
+        self.close_timeout = LINGER_S
+        if not self.handshake_complete:
+            super().shutdown()
 
 
 class _Farewell(asyncio.Protocol):

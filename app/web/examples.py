@@ -3,6 +3,7 @@
 Tests send every request to a real server and hold every answer to its model.
 """
 
+import json
 from typing import Any
 
 _CHECKPOINT = "20261122T101500Z-3f9c1a"
@@ -97,6 +98,17 @@ EVENTS_ANSWER = {
         {"event_id": "like-1", "listener_id": "bob", "outcome": "applied", "seq": 1, "detail": None},
     ]
 }
+
+STREAM_ANSWER = f"""retry: 1000
+
+event: next
+id: rec_8c1f0b6f2a7d4e9b31c05d77
+data: {json.dumps(NEXT_ANSWER)}
+
+event: bye
+retry: 1240
+data: {{"reason": "draining", "retry_ms": 1240}}
+"""
 
 PLAYLIST_REQUESTS: dict[str, Any] = {
     "greedy": {"n": 2, "seeds": ["queen-bohemian-rhapsody"], "artist_gap": 2},

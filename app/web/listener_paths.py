@@ -21,7 +21,7 @@ from app.web.schemas.fields import identifier
 
 LISTENERS = "/v1/listeners/"
 ONE_LISTENER = f"{LISTENERS}{{listener_id:path}}"
-PARTS = frozenset({"blocks", "export", "merge", "reset"})
+PARTS = frozenset({"blocks", "export", "merge", "reset", "stream"})
 
 ListenerId = Annotated[
     str, AfterValidator(identifier), Path(min_length=1, max_length=256, description="Whose data is meant.")

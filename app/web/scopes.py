@@ -6,8 +6,10 @@ below /v1 needs `admin`, and what lies elsewhere needs any key. Knows nothing of
 
 from app.domain.api_keys import Scope
 
+# A conversation, whose first message may carry the key: a browser cannot set headers there.
+LIVE = "/v1/live"
 # For load balancers and whoever restarts what hangs: they tell nothing of listeners.
-OPEN = frozenset({"/livez", "/readyz"})
+OPEN = frozenset({"/livez", "/readyz", LIVE})
 # Any key will do, also one without scopes: what a scraper or a generator of clients needs.
 METRICS = "/metrics"
 ANY_PORT = frozenset({"/openapi.json"})

@@ -61,6 +61,23 @@ class Caller:
         self._held += data
 
 
+class Follower(Caller):
+    """One connection that follows a listener by server-sent events."""
+
+    def __init__(self, port: int, listener_id: str) -> None:
+        super().__init__(port)
+        self.send(f"GET /v1/listeners/{listener_id}/stream?n=3 HTTP/1.1\r\nHost: segue\r\n\r\n".encode())
+        while b"event: next" not in self._held:
+            self._more()
+
+    def last_words(self) -> str:
+        """Read until the other side closes in order, and return what it told; a reset raises, as does half an end."""
+        while data := self._socket.recv(65536):
+            self._held += data
+        assert self._held.endswith(b"\r\n0\r\n\r\n"), self._held[-200:]
+        return self._held.decode()
+
+
 def post(path: str, body: dict[str, Any]) -> bytes:
     """Return the bytes of a request on a connection that is kept."""
     content = json.dumps(body).encode()

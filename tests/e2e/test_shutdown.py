@@ -1,5 +1,6 @@
 """Told to end under load, the service answers everything that was sent and resets nobody."""
 
+import json
 import os
 import signal
 import threading
@@ -7,14 +8,16 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import find_server
-from tests.e2e.callers import Caller, Gone, played, post
+from tests.e2e.callers import Caller, Follower, Gone, played, post
 from tests.e2e.service import Service
 from tests.stores.conftest import lives, running, until
 
@@ -51,6 +54,24 @@ def keep_asking(service: Service, number: int, seen: Counter[str]) -> None:
                     return
                 seen[f"status {status}"] += 1
             seen["told"] += 1
+
+
+@contextmanager
+def talking(port: int, listener_id: str) -> Iterator[ClientConnection]:
+    """Open a conversation and wait for its first ranking."""
+    with connect(f"ws://127.0.0.1:{port}/v1/live", open_timeout=20) as talker:
+        talker.send(json.dumps({"listener_id": listener_id, "n": 3}))
+        assert json.loads(talker.recv(20))["type"] == "next"
+        yield talker
+
+
+def last_code(talker: ClientConnection) -> tuple[str, int | None]:
+    """Listen until the other side closes; return what it said last, and with which code it closed."""
+    said = ""
+    with suppress(ConnectionClosed):
+        while True:
+            said = str(talker.recv(20))
+    return json.loads(said)["reason"], talker.close_code
 
 
 def drains(caller: Caller) -> None:
@@ -109,6 +130,35 @@ def test_a_hundred_open_connections_are_answered_and_closed(slow: Service) -> No
     assert seen["told"] >= 30
     assert processes
     assert not any(lives(pid) for pid in processes)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_hundred_open_streams_hear_good_bye(workers: int, checkpoints: CheckpointStore, tmp_path: Path) -> None:
+    """Under load: every stream ends with `bye` and in order, nobody is reset, and the service keeps its deadline."""
+    seen: Counter[str] = Counter()
+    with (
+        Service(checkpoints.root, tmp_path / "data", workers=workers, shutdown_s="10") as service,
+        ExitStack() as opened,
+        ThreadPoolExecutor(112) as threads,
+    ):
+        followers = [
+            opened.enter_context(Follower(service.port, f"busy {n % 10}".replace(" ", "%20"))) for n in range(80)
+        ]
+        talkers = [opened.enter_context(talking(service.port, f"busy {n % 10}")) for n in range(20)]
+        asking = [threads.submit(keep_asking, service, number, seen) for number in range(10)]
+        until(lambda: seen["status 200"] > 100)
+        service.terminate()
+        began = time.monotonic()
+        heard = [threads.submit(follower.last_words) for follower in followers]
+        codes = [threads.submit(last_code, talker) for talker in talkers]
+        assert service.wait() == 0
+        assert time.monotonic() - began < 10
+        for told in heard:
+            assert told.result().count("event: bye\nretry: ") == 1
+        assert {code.result() for code in codes} == {("draining", 1012)}
+        for one in asking:
+            one.result()
+    assert set(seen) == {"status 200", "told"}
 
 
 def test_a_request_that_never_ends_is_refused_at_the_deadline(checkpoints: CheckpointStore, tmp_path: Path) -> None:

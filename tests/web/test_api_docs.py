@@ -32,6 +32,7 @@ class Call:
     headers: dict[str, str] = field(default_factory=dict)
     body: str | None = None
     prints_status: bool = False
+    lasts: bool = False
 
     @classmethod
     def of(cls, command: str) -> "Call":
@@ -42,6 +43,10 @@ class Call:
             match word:
                 case "-s":
                     pass
+                case "-sN":
+                    call.lasts = True
+                case "-m":
+                    next(words)
                 case "-X":
                     call.method = next(words)
                 case "-H":
@@ -58,7 +63,11 @@ class Call:
         return call
 
     def send(self, client: httpx.Client) -> tuple[httpx.Response, str]:
-        """Return the response and what curl would print."""
+        """Return the response and what curl would print, of an answer that lasts the first event."""
+        if self.lasts:
+            with client.stream(self.method, self.url, headers=self.headers) as response:
+                lines = response.iter_lines()
+                return response, "\n".join([next(lines) for _ in range(5)])
         response = client.request(self.method, self.url, headers=self.headers, content=self.body)
         return response, response.text + (str(response.status_code) if self.prints_status else "")
 
@@ -88,6 +97,8 @@ def test_every_example_comes_back_in_the_shape_that_is_printed(fresh: httpx.Clie
             good = 201 if call.url in CREATES else 200
             assert response.status_code == (expected["status"] if "request_id" in expected else good)
             assert shape(json.loads(answer)) == shape(expected), f"{call.method} {call.url}"
+        elif call.lasts:
+            assert [line[:8] for line in answer.splitlines()] == [line[:8] for line in printed.splitlines()]
         elif call.url == "/metrics":
             assert all(line.rpartition(" ")[0] in answer for line in printed.splitlines()), call.url
         else:
