@@ -29,8 +29,8 @@ from app.stores.live import Notices
 from app.stores.rates import SharedRates
 from app.stores.session_store import SessionStore
 from app.telemetry import configure_logging
+from app.web.admission import HouseRules
 from app.web.api import build_api
-from app.web.door import HouseRules
 from app.web.doors import Doors
 
 

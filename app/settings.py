@@ -52,6 +52,17 @@ class Settings(BaseSettings):
     admin_requests_per_minute: int = Field(
         600, ge=1, description="Calls of the scope `admin` that one API key may make in a minute on one machine."
     )
+    head_timeout_s: float = Field(
+        10.0, gt=0, le=600, description="How long a caller may take to send the head of a request before a 408."
+    )
+    body_timeout_s: float = Field(
+        30.0, gt=0, le=600, description="How long a caller may take to send the body of a request before a 408."
+    )
+    connections: int = Field(
+        10_000,
+        ge=1,
+        description="Connections open at once, per worker; beyond it newcomers get a 503. More needs more open files.",
+    )
     workers: int = Field(1, ge=1, le=64, description="Server processes. More use more cores and memory.")
     model_store: Path = Field(Path("model_store"), description="Folder of published checkpoints.")
     data_dir: Path = Field(

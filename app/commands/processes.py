@@ -12,7 +12,6 @@ from pathlib import Path
 from time import time
 
 import structlog
-import uvicorn
 
 from app.errors import InvalidSetting
 from app.settings import Settings
@@ -20,6 +19,7 @@ from app.stores.api_keys import ApiKeyFile
 from app.stores.companion import Companion
 from app.stores.embedded import EmbeddedServer
 from app.telemetry import configure_logging
+from app.web.bounds import BoundedConfig, Bounds, allow_connections
 from app.web.server import serve
 
 log = structlog.get_logger(__name__)
@@ -69,15 +69,19 @@ def _run_workers(settings: Settings) -> None:
     if settings.workers > 1:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_fresh(settings.data_dir / "metrics"))
     log.info("listening", url=f"http://{settings.host}:{settings.port}", workers=settings.workers)
+    allow_connections()
     with suppress(KeyboardInterrupt):
         serve(
-            uvicorn.Config(
+            BoundedConfig(
                 "app.main:create_app",
+                Bounds(
+                    head_s=settings.head_timeout_s, body_s=settings.body_timeout_s, connections=settings.connections
+                ),
                 factory=True,
                 host=settings.host,
                 port=settings.port,
                 workers=settings.workers,
-                http="app.web.draining:Connection",
+                http="app.web.bounds:BoundedConnection",
                 ws="app.web.draining:LiveConnection",
                 ws_max_size=MAX_MESSAGE_BYTES,
                 ws_per_message_deflate=False,

@@ -3,6 +3,7 @@
 Knows nothing of any one call, and of how a key is carried.
 """
 
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import cast
 
@@ -32,6 +33,16 @@ class NotAdmitted(Rejected):
 
 class RateExceeded(TryLater):
     """More calls than a key may make."""
+
+
+@dataclass(frozen=True, slots=True)
+class HouseRules:
+    """What the operator chose: who may come without a key, on which port what is, how often a key may ask."""
+
+    open_without_keys: bool
+    admin_port: int | None
+    requests_per_minute: int
+    admin_requests_per_minute: int
 
 
 def admit_holder(ring: KeyRing, secret: str | None, now: float) -> ApiKey:

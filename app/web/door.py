@@ -4,7 +4,6 @@ What it lets through carries its key in `scope["state"]["key"]`, and its answer 
 (draft-ietf-httpapi-ratelimit-headers-10). Knows nothing of what is behind it.
 """
 
-from dataclasses import dataclass
 from secrets import token_hex
 from time import time
 from typing import TYPE_CHECKING, cast
@@ -40,16 +39,6 @@ _CHALLENGES: dict[type[SegueError], str] = {
 }
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class HouseRules:
-    """What the operator chose: who may come without a key, on which port what is, how often a key may ask."""
-
-    open_without_keys: bool
-    admin_port: int | None
-    requests_per_minute: int
-    admin_requests_per_minute: int
 
 
 class Door:

@@ -18,7 +18,7 @@ from app.domain.playlist import Playlist, PlaylistAsk
 from app.domain.recommendation import Ask, EventReceipt, Recommendation
 from app.domain.session import ListenerSession
 from app.serving.live import Live
-from app.web.door import HouseRules
+from app.web.admission import HouseRules
 
 
 class Recommending(Protocol):

@@ -53,6 +53,18 @@ class MethodNotAllowed(Rejected):
     """A path this API has, with another method."""
 
 
+class MalformedRequest(Rejected):
+    """Bytes that are no HTTP request."""
+
+
+class HeadersTooLarge(Rejected):
+    """A request line and headers of more bytes than are read."""
+
+
+class RequestTooSlow(Rejected):
+    """A request that was not whole in time."""
+
+
 class UnknownProblem(NotFound):
     """A problem code that is not in the table."""
 
@@ -84,6 +96,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     NotJson: Problem(
         400, "not_json", "The body is not JSON", "Send UTF-8 JSON; the detail says where it stops being that."
     ),
+    MalformedRequest: Problem(400, "malformed_request", "This is not HTTP", "Send HTTP/1.1, or look at your client."),
     Rejected: Problem(422, "rejected", "What was sent cannot be used", "Change the request as the detail says."),
     InvalidRequest: Problem(
         422, "invalid_request", "The request is not what this call takes", "`errors` lists each field."
@@ -118,6 +131,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     NotAcceptable: Problem(
         406, "not_acceptable", "None of the accepted media types can be had", "Ask for one that the detail names."
     ),
+    RequestTooSlow: Problem(
+        408, "request_too_slow", "The request was not whole in time", "Send it again, in one piece."
+    ),
     Conflict: Problem(409, "conflict", "Somebody else was first", "Look at how it stands now and try again."),
     SessionConflict: Problem(
         409, "session_conflict", "The listener's session changed meanwhile", "Send the same events again."
@@ -128,6 +144,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     UnsupportedMediaType: Problem(
         415, "unsupported_media_type", "The body is not said to be JSON", "Send content-type: application/json."
     ),
+    HeadersTooLarge: Problem(431, "headers_too_large", "The headers are too large", "Send fewer or shorter ones."),
     RateExceeded: Problem(
         429, "rate_exceeded", "The key has made too many calls", "Send it again after Retry-After seconds."
     ),
