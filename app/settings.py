@@ -90,6 +90,15 @@ class Settings(BaseSettings):
     session_ttl_s: int = Field(
         30 * 24 * 3600, ge=60, description="How long an idle listener is remembered. More costs memory."
     )
+    answers_kept_s: int = Field(
+        600,
+        ge=1,
+        le=7 * 24 * 3600,
+        description=(
+            "How long the answer to a request with an `Idempotency-Key` is kept in Redis, about 1 KB for twenty "
+            "tracks. Longer knows later repeats."
+        ),
+    )
     collect_events: bool = Field(
         True,
         description=(

@@ -47,12 +47,13 @@ REQUEST_ID = {
     "name": "X-Request-ID",
     "in": "header",
     "required": False,
-    "description": "Your name for this request, echoed and logged: up to 128 letters, digits, `.`, `_`, `-`.",
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
+    "description": "Your name for this request, echoed and logged: up to 128 letters, digits, `.`, `_`, `-`. Another is replaced.",
+    "schema": {"type": "string"},
 }
 HEADERS = {
     "X-Request-ID": "The request's name, yours or ours.",
     "X-Model-Version": "The checkpoint that answered.",
+    "Idempotent-Replayed": "`true` where this is the answer to an earlier request of the same Idempotency-Key.",
     "Server-Timing": "Milliseconds per stage: load, queue, step, rank, commit.",
     "WWW-Authenticate": "How to show a key.",
     "Retry-After": "Seconds to wait.",
@@ -100,7 +101,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         }
         for path in document["paths"].values():
             for operation in path.values():
-                operation.setdefault("parameters", []).append(REQUEST_ID)
+                operation["parameters"] = [*operation.get("parameters", ()), REQUEST_ID]
         _say_who_may(document)
         app.openapi_schema = document
     return app.openapi_schema

@@ -39,6 +39,7 @@ from app.errors import (
 from app.web.admission import KeyNeeded, KeyRefused, NotAdmitted, RateExceeded, ScopeMissing
 from app.web.body import BodyTooLarge, InvalidFields, NotJson, UnsupportedMediaType
 from app.web.draining import Draining
+from app.web.idempotency_key import IdempotencyKeyReused, InvalidIdempotencyKey, StillAnswering
 from app.web.media import NotAcceptable
 from app.web.schemas.problems import ProblemAnswer, field_problems
 
@@ -102,6 +103,12 @@ PROBLEMS: dict[type[Exception], Problem] = {
         422, "invalid_request", "The request is not what this call takes", "`errors` lists each field."
     ),
     InvalidEvent: Problem(422, "invalid_event", "No session can take in this event", "Change it as the detail says."),
+    InvalidIdempotencyKey: Problem(
+        422, "invalid_idempotency_key", "The Idempotency-Key is none", "Send 1 to 128 printable characters, a UUID."
+    ),
+    IdempotencyKeyReused: Problem(
+        422, "idempotency_key_reused", "The Idempotency-Key is another request's", "Take a new one for each request."
+    ),
     UnknownTrack: Problem(
         422, "unknown_track", "A track of the catalogue is needed here", "Find track ids with GET /v1/tracks?q=."
     ),
@@ -137,6 +144,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     Conflict: Problem(409, "conflict", "Somebody else was first", "Look at how it stands now and try again."),
     SessionConflict: Problem(
         409, "session_conflict", "The listener's session changed meanwhile", "Send the same events again."
+    ),
+    StillAnswering: Problem(
+        409, "still_answering", "The first request is still being answered", "Send it again in a second."
     ),
     LabelConflict: Problem(409, "label_conflict", "The labels changed meanwhile", "Read them and try again."),
     TrackExists: Problem(409, "track_exists", "The catalogue holds a track of this id", "Leave it out."),

@@ -15,6 +15,8 @@ from app.errors import NoCheckpoint, Overloaded, SessionConflict, SessionStoreUn
 from app.web import examples
 from app.web.body import BODY_ERRORS, parse, read_json, refusal
 from app.web.doors import doors
+from app.web.idempotency import once
+from app.web.idempotency_key import IDEMPOTENCY_ERRORS, PARAMETER, REPLAYED
 from app.web.openapi import answered, body_of
 from app.web.problems import told
 from app.web.route import DirectRoute
@@ -38,10 +40,10 @@ _ANSWER = TypeAdapter(EventsAnswer)
     summary="Report events",
     response_model=None,
     responses={
-        **answered(EventsAnswer, examples.EVENTS_ANSWER),
-        **told(*BODY_ERRORS, SessionConflict, Overloaded, NoCheckpoint, SessionStoreUnavailable),
+        **answered(EventsAnswer, examples.EVENTS_ANSWER, REPLAYED),
+        **told(*BODY_ERRORS, *IDEMPOTENCY_ERRORS, SessionConflict, Overloaded, NoCheckpoint, SessionStoreUnavailable),
     },
-    openapi_extra=body_of(EventsRequest, examples.EVENTS_REQUESTS),
+    openapi_extra={**body_of(EventsRequest, examples.EVENTS_REQUESTS), "parameters": [PARAMETER]},
 )
 async def report_events(request: Request) -> Response:
     """Report 1 to 1000 events of any listeners; each gets one outcome, in the order sent.
@@ -49,19 +51,30 @@ async def report_events(request: Request) -> Response:
     `applied`; `duplicate`: this `event_id` was applied before; `late`: remembered, without rewinding the session;
     `unknown_track`: remembered, not read by the network; `rejected`: malformed, or not to be stored for want of
     consent, see `detail`, the others are not affected. On 503 nothing has to be sorted out: send the same events
-    again, their ids keep them from counting twice.
+    again, their ids keep them from counting twice; with an `Idempotency-Key` the answer, too, is the first one's.
     """
     body = await read_json(request)
-    recommender = doors(request).recommender
+    events, may_be_kept = _read(body)
+    if not may_be_kept:
+        return await _taken_in(request, events)
+    return await once(request, body, lambda: _taken_in(request, events))
+
+
+def _read(body: bytes) -> tuple[Sequence[ListenerEvent | EventAnswer], bool]:
+    """Return the events, or the answers that reject them, and whether all agree to having something stored."""
     try:
-        events: Sequence[ListenerEvent | EventAnswer] = [
-            event.event() for event in EventsRequest.model_validate_json(body).events
-        ]
+        sound = EventsRequest.model_validate_json(body).events
     except ValidationError:
         # Only now is each event looked at by itself: the envelope, if that is wrong, still refuses the whole.
-        events = [_checked(event) for event in parse(body, UncheckedEventsRequest).events]
+        each = parse(body, UncheckedEventsRequest).events
+        unwilling = any(isinstance(event, dict) and event.get("consent") is False for event in each)
+        return [_checked(event) for event in each], not unwilling
+    return [event.event() for event in sound], all(event.consent for event in sound)
+
+
+async def _taken_in(request: Request, events: Sequence[ListenerEvent | EventAnswer]) -> Response:
     sound = [event for event in events if isinstance(event, ListenerEvent)]
-    receipts: Sequence[EventReceipt] = await recommender.record(sound) if sound else ()
+    receipts: Sequence[EventReceipt] = await doors(request).recommender.record(sound) if sound else ()
     applied = iter(event_answers(receipts))
     answer: EventsAnswer = {
         "events": [next(applied) if isinstance(event, ListenerEvent) else event for event in events]

@@ -12,6 +12,8 @@ from app.web import examples
 from app.web.admission import require
 from app.web.body import BODY_ERRORS, parse, read_json
 from app.web.doors import doors
+from app.web.idempotency import once
+from app.web.idempotency_key import IDEMPOTENCY_ERRORS, PARAMETER, REPLAYED
 from app.web.openapi import answered, body_of
 from app.web.problems import told
 from app.web.route import DirectRoute
@@ -27,10 +29,10 @@ _ANSWER = TypeAdapter(NextAnswer)
     summary="Take in events and get the next tracks",
     response_model=None,
     responses={
-        **answered(NextAnswer, examples.NEXT_ANSWER, "X-Model-Version", "Server-Timing"),
-        **told(*BODY_ERRORS, SessionConflict, Overloaded, NoCheckpoint),
+        **answered(NextAnswer, examples.NEXT_ANSWER, "X-Model-Version", "Server-Timing", REPLAYED),
+        **told(*BODY_ERRORS, *IDEMPOTENCY_ERRORS, SessionConflict, Overloaded, NoCheckpoint),
     },
-    openapi_extra=body_of(NextRequest, examples.NEXT_REQUESTS),
+    openapi_extra={**body_of(NextRequest, examples.NEXT_REQUESTS), "parameters": [PARAMETER]},
 )
 async def next_tracks(request: Request) -> Response:
     """Report what a listener did, if anything, and get the tracks that may follow, most probable first.
@@ -40,14 +42,21 @@ async def next_tracks(request: Request) -> Response:
     events' outcome is `rejected`: send them again. With `consent: false` nothing is read or stored. A key needs the
     scope `events` too where events are to be stored.
     """
-    asked = parse(await read_json(request), NextRequest)
-    recommender = doors(request).recommender
-    if asked.keeper is None:
-        recommendation = await recommender.recommend(asked.ask(), asked.listened())
-    else:
-        if asked.event is not None or asked.events:
-            require(request, Scope.EVENTS)
-        recommendation = await recommender.observe(asked.keeper, asked.listened(), asked.ask())
+    body = await read_json(request)
+    asked = parse(body, NextRequest)
+    keeper = asked.keeper
+    if keeper is None:
+        return _told(request, await doors(request).recommender.recommend(asked.ask(), asked.listened()))
+    if asked.event is not None or asked.events:
+        require(request, Scope.EVENTS)
+    return await once(request, body, lambda: _observed(request, keeper, asked))
+
+
+async def _observed(request: Request, keeper: str, asked: NextRequest) -> Response:
+    return _told(request, await doors(request).recommender.observe(keeper, asked.listened(), asked.ask()))
+
+
+def _told(request: Request, recommendation: Recommendation) -> Response:
     request.app.state.metrics.stages(recommendation.stage_us)
     return Response(
         _ANSWER.dump_json(next_answer(recommendation)),

@@ -1,0 +1,56 @@
+"""Answers kept for a while under a request's name, on real servers."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.errors import SessionStoreUnavailable
+from app.stores.answers import Held, KeptAnswers
+from app.stores.exchange import Exchange
+from app.stores.keys import answer_key
+from tests.ports import free_port
+from tests.stores.conftest import Server
+
+ASKED, OTHER = b"one request", b"another request"
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def answers(server: Server) -> AsyncIterator[KeptAnswers]:
+    kept = KeptAnswers(Exchange.connect(server.url, timeout_s=2.0), kept_s=100)
+    yield kept
+    await kept.aclose()
+
+
+async def test_an_answer_is_held_for_who_asks_again(answers: KeptAnswers, server: Server) -> None:
+    """First nobody has the name, then the request has it, then the answer is there, for so long."""
+    name = b"again" + server.url.encode()
+    assert await answers.begin(name, ASKED) is None
+    assert await answers.begin(name, ASKED) == Held(True, None)
+    await answers.keep(name, ASKED, b"applied")
+    assert await answers.begin(name, ASKED) == Held(True, b"applied")
+    assert await answers.begin(name, OTHER) == Held(False, b"applied")
+    left_ms = server.holder(answer_key(name)).pttl(answer_key(name))
+    assert 60_000 < left_ms <= 100_000
+
+
+async def test_a_name_that_was_let_go_is_free(answers: KeptAnswers) -> None:
+    """As if nobody had asked."""
+    assert await answers.begin(b"free", ASKED) is None
+    await answers.let_go(b"free")
+    assert await answers.begin(b"free", OTHER) is None
+
+
+async def test_a_name_does_not_stay_with_a_request_that_was_killed(answers: KeptAnswers, server: Server) -> None:
+    """It has an end before there is an answer."""
+    await answers.begin(b"killed", ASKED)
+    assert 0 < server.holder(answer_key(b"killed")).pttl(answer_key(b"killed")) <= 15_000
+
+
+async def test_without_a_store_nothing_is_promised() -> None:
+    """Who asks is told."""
+    away = KeptAnswers(Exchange.connect(f"redis://127.0.0.1:{free_port()}", timeout_s=0.5), kept_s=1)
+    with pytest.raises(SessionStoreUnavailable):
+        await away.begin(b"a", ASKED)
+    await away.aclose()
