@@ -1,9 +1,10 @@
 """Answers kept for a while under the name a caller gave the request, so that asking again gets the same bytes.
 
-One key per name (`keys.py`): a mark of the request while it is being answered, then the mark and the answer. Knows
-nothing of HTTP, and not what an answer says.
+One key per name (`keys.py`) holds a mark of the request, and then either `?` and a nonce of whoever is answering it, or
+`!` and the answer. Knows nothing of HTTP, and not what an answer says.
 """
 
+import secrets
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -11,6 +12,7 @@ from app.stores.exchange import Exchange, checked
 from app.stores.keys import answer_key
 
 _MARK_SIZE = 16
+_BEGUN, _ANSWERED = b"?", b"!"
 
 # Longer than any request is worked on: a worker that was killed at it must not keep the caller waiting.
 BEGUN_MS = 15_000
@@ -36,14 +38,17 @@ class KeptAnswers:
 
         Raises SessionStoreUnavailable.
         """
-        mark = _mark(request)
-        [held] = await self._exchange.send([("SET", answer_key(name), mark, "NX", "GET", "PX", BEGUN_MS)])
-        found: bytes | None = checked(held)
-        return None if found is None else Held(found[:_MARK_SIZE] == mark, found[_MARK_SIZE:] or None)
+        begun = _mark(request) + _BEGUN + secrets.token_bytes(8)
+        [reply] = await self._exchange.send([("SET", answer_key(name), begun, "NX", "GET", "PX", BEGUN_MS)])
+        held: bytes | None = checked(reply)
+        if held is None or held == begun:  # the second: a reply was lost, and the command sent again
+            return None
+        is_same, state = held.startswith(_mark(request)), held[_MARK_SIZE : _MARK_SIZE + 1]
+        return Held(is_same, held[_MARK_SIZE + 1 :] if state == _ANSWERED else None)
 
     async def keep(self, name: bytes, request: bytes, answer: bytes) -> None:
-        """Keep the answer to a request, a byte or more. Raises SessionStoreUnavailable."""
-        kept = _mark(request) + answer
+        """Keep the answer to a request. Raises SessionStoreUnavailable."""
+        kept = _mark(request) + _ANSWERED + answer
         [done] = await self._exchange.send([("SET", answer_key(name), kept, "PX", self._kept_ms)])
         checked(done)
 

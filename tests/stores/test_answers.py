@@ -1,6 +1,7 @@
 """Answers kept for a while under a request's name, on real servers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -8,10 +9,26 @@ from app.errors import SessionStoreUnavailable
 from app.stores.answers import Held, KeptAnswers
 from app.stores.exchange import Exchange
 from app.stores.keys import answer_key
+from app.stores.together import Command
 from tests.ports import free_port
 from tests.stores.conftest import Server
 
 ASKED, OTHER = b"one request", b"another request"
+
+
+class Repeating(Exchange):
+    """A road on which every first reply is lost, so that all is sent twice."""
+
+    def __init__(self, road: Exchange) -> None:
+        self._road = road
+
+    async def send(self, commands: Sequence[Command]) -> list[Any]:
+        await self._road.send(commands)
+        return await self._road.send(commands)
+
+    async def aclose(self) -> None:
+        await self._road.aclose()
+
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +63,15 @@ async def test_a_name_does_not_stay_with_a_request_that_was_killed(answers: Kept
     """It has an end before there is an answer."""
     await answers.begin(b"killed", ASKED)
     assert 0 < server.holder(answer_key(b"killed")).pttl(answer_key(b"killed")) <= 15_000
+
+
+async def test_a_request_that_is_sent_twice_on_the_way_does_not_wait_for_itself(server: Server) -> None:
+    """The reply to its first command was lost with the connection."""
+    exchange = Exchange.connect(server.url, timeout_s=2.0)
+    kept = KeptAnswers(Repeating(exchange), kept_s=100)
+    assert await kept.begin(b"lost", ASKED) is None
+    assert await kept.begin(b"lost", ASKED) == Held(True, None)
+    await kept.aclose()
 
 
 async def test_without_a_store_nothing_is_promised() -> None:
