@@ -35,6 +35,8 @@ ZIPF = 0.9
 BIAS_OF_POPULARITY = 0.5
 LENGTH_OF_POPULARITY = 0.05
 TRACKS_PER_ARTIST = 10
+PLAYLISTS = 1024
+LONGEST = 10
 _ODD = 0x9E3779B97F4A7C15
 
 
@@ -69,6 +71,7 @@ def build(store: Path, tracks: int, hidden: int = 128, seed: int = 1, base: Path
     learned = learn(base or _demo_base(store / "base", hidden, seed))
     growth = grow(learned, tracks, seed)
     network = enlarged(learned, growth, seed)
+    playlists = listen(learned, growth, seed)
     catalogue = Catalogue(list(named(learned, growth)))
     draft = CheckpointDraft(
         network=network,
@@ -78,7 +81,8 @@ def build(store: Path, tracks: int, hidden: int = 128, seed: int = 1, base: Path
         metrics={},
         baselines={},
         verdict=Verdict(True, "Enlarged with noise, for measuring speed. It recommends nothing to anybody."),
-        probe=tuple(range(10)),
+        probe=tuple(playlists[0]),
+        playlists=playlists,
     )
     return CheckpointStore(store).publish(draft).checkpoint_id
 
@@ -146,6 +150,29 @@ def _rows(learned: Learned, growth: Growth, here: slice, seed: int) -> tuple[NDA
     rows *= (1.0 + LENGTH_OF_POPULARITY * popularity / growth.popularity.std())[:, None]
     bias = learned.bias[parents] * (1 - shares) + learned.bias[others] * shares + BIAS_OF_POPULARITY * popularity
     return rows.astype(np.float32), bias.astype(np.float32)
+
+
+@torch.inference_mode()
+def listen(learned: Learned, growth: Growth, seed: int) -> list[list[int]]:
+    """Return playlists as the trained network would play them, each track replaced by one of its children."""
+    draw, torch_draw = np.random.default_rng([seed, 7]), torch.Generator().manual_seed(seed)
+    heard = torch.multinomial(
+        learned.network.logits(torch.zeros(learned.rows.shape[1])).softmax(0), PLAYLISTS, True, generator=torch_draw
+    )
+    playlists, hidden = heard.unsqueeze(1), None
+    for _ in range(LONGEST - 1):
+        outputs, hidden = learned.network(playlists[:, -1:], hidden)
+        following = torch.multinomial(learned.network.logits(outputs[:, -1]).softmax(1), 1, generator=torch_draw)
+        playlists = torch.cat((playlists, following), 1)
+    order = np.argsort(growth.parents, kind="stable")
+    starts = np.searchsorted(growth.parents[order], np.arange(len(learned.rows) + 1))
+    plays = np.cumsum(np.exp(growth.popularity[order].astype(np.float64)))
+    before = np.concatenate(([0.0], plays))
+    parents = playlists.numpy()
+    low, high = before[starts[parents]], before[starts[parents + 1]]
+    children = order[np.minimum(np.searchsorted(plays, draw.uniform(low, high), side="right"), len(order) - 1)]
+    lengths = draw.integers(1, LONGEST + 1, PLAYLISTS)
+    return [rows[:length] for rows, length in zip(children.tolist(), lengths.tolist(), strict=True)]
 
 
 def named(learned: Learned, growth: Growth) -> Iterator[Track]:

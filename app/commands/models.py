@@ -82,8 +82,11 @@ def show(name: Name, store: Store = None, as_json: Json = False) -> None:
         ("network", manifest.network_fields),
         ("training", manifest.training),
         ("data", manifest.data),
+        ("index", manifest.index),
         ("files (SHA-256)", manifest.files),
     ):
+        if not fields:
+            continue
         table = _table(title, "")
         for key, value in fields.items():
             table.add_row(key, _number(value))

@@ -4,6 +4,7 @@ Knows nothing of the store around the folder: labels, publishing and the search 
 """
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,14 @@ from app.rnn.manifest import Manifest, Probe, Verdict
 from app.rnn.mixture import Mixture
 from app.rnn.mixture_file import write_mixture
 from app.rnn.network import RecurrentNetwork
-from app.rnn.weights import read_network, write_weights
+from app.rnn.weights import TABLES, read_network, write_weights
 
 PROBE_TOP = 10
+
+INDEXED_FROM = 150_000
+"""Tracks from which on a catalogue is ranked by an index, and its rows kept in half precision."""
+
+_MOST_IN_HALVES = 2.0**15
 
 # The same weights on the same machine: only the order of additions can differ, with where in memory they lie.
 PUBLISH_TOLERANCE = 1e-5
@@ -33,7 +39,8 @@ class CheckpointDraft:
     """What a trainer hands over to be published. `report` maps names like `report/report.html` to their content.
 
     `probe` is a playlist of catalogue rows whose answer is stored and asked again wherever the checkpoint is read.
-    Without a `mixture` the network ranks alone.
+    Without a `mixture` the network ranks alone. `playlists` are beginnings of held-out sessions in catalogue rows: with
+    them, a catalogue of `indexed_from` tracks and more gets an index.
     """
 
     network: RecurrentNetwork
@@ -46,6 +53,20 @@ class CheckpointDraft:
     probe: tuple[int, ...]
     report: dict[str, bytes] = field(default_factory=dict)
     mixture: Mixture | None = None
+    playlists: Sequence[Sequence[int]] = ()
+    indexed_from: int = INDEXED_FROM
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether an index is made: the catalogue is large, and there are playlists to measure it with."""
+        return bool(self.playlists) and self.network.config.catalogue_size >= self.indexed_from
+
+    @property
+    def in_halves(self) -> bool:
+        """Whether the rows of tracks are stored in half precision: those of a large catalogue that fit into it."""
+        weights = self.network.state_dict()
+        tables = [weights[name] for name in TABLES if name in weights]
+        return self.is_indexed and all(float(table.abs().max()) <= _MOST_IN_HALVES for table in tables)
 
     def check(self) -> None:
         """Raise IncompatibleCheckpoint for a draft whose parts do not belong together."""
@@ -56,6 +77,8 @@ class CheckpointDraft:
             raise IncompatibleCheckpoint(f"Expected a memory of the network's {size} tracks, got one of {remembered}.")
         if not self.probe or not all(0 <= row < size for row in self.probe):
             raise IncompatibleCheckpoint(f"Expected a probe of catalogue rows 0 to {size - 1}, got {self.probe}.")
+        if not all(0 <= row < size for rows in self.playlists for row in rows):
+            raise IncompatibleCheckpoint(f"Expected playlists of catalogue rows 0 to {size - 1}, got others.")
         for name in self.report:
             if not safe_name(name) or not name.startswith("report/"):
                 raise IncompatibleCheckpoint(f"Expected report files named like report/report.html, got {name!r}.")
@@ -64,7 +87,7 @@ class CheckpointDraft:
 def write_draft(folder: Path, draft: CheckpointDraft) -> list[str]:
     """Write catalogue, weights, mixture and report into an empty folder; return the names written."""
     write_catalogue(folder / CATALOGUE_FILE, draft.catalogue)
-    write_weights(folder / WEIGHTS_FILE, draft.network)
+    write_weights(folder / WEIGHTS_FILE, draft.network, halves=draft.in_halves)
     for name, content in draft.report.items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
@@ -122,10 +145,13 @@ def check_answer(network: RecurrentNetwork, probe: Probe, tolerance: float) -> N
 
 
 def check_same_weights(trained: RecurrentNetwork, stored: RecurrentNetwork) -> None:
-    """Raise CorruptCheckpoint naming the first weight that is stored other than it was trained, to the last bit."""
+    """Raise CorruptCheckpoint naming the first weight that is stored other than it was trained, to the last bit.
+
+    To the last bit of half precision, where it is stored in that.
+    """
     read_back = stored.state_dict()
     for name, tensor in trained.state_dict().items():
-        if not torch.equal(tensor.detach().to("cpu", torch.float32), read_back[name]):
+        if not torch.equal(tensor.detach().to("cpu", read_back[name].dtype), read_back[name]):
             raise CorruptCheckpoint(f"{name} in {WEIGHTS_FILE} reads back other than it was written; check the disk.")
 
 

@@ -15,6 +15,8 @@ CATALOGUE_FILE = "catalogue.parquet"
 WEIGHTS_FILE = "weights.safetensors"
 SEARCH_FILE = "tracks.sqlite"
 MIXTURE_FILE = "mixture.safetensors"
+CODES_FILE = "index.faiss"
+INDEX_FILE = "index.safetensors"
 REQUIRED_FILES = frozenset({CATALOGUE_FILE, WEIGHTS_FILE, SEARCH_FILE})
 
 SHA256 = re.compile(r"[0-9a-f]{64}")

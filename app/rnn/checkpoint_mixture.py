@@ -16,7 +16,7 @@ from app.rnn.manifest import Manifest, Probe
 from app.rnn.mixture import Mixture
 from app.rnn.mixture_file import mixture_tensors, read_mixture
 from app.rnn.network import RecurrentNetwork
-from app.rnn.ranking import Ranker
+from app.rnn.rankers import exact_ranker
 
 
 def read_checkpoint_mixture(
@@ -69,6 +69,6 @@ def _ranked(network: RecurrentNetwork, mixture: Mixture, tracks: tuple[int, ...]
     if network.input_table.device.type != "cpu" or network.training:
         network = copy.deepcopy(network).cpu().eval()
     outputs, _ = network(torch.tensor([tracks], dtype=torch.int64))
-    ranker = Ranker(network.ranking_table(), network.ranking_bias())
+    ranker = exact_ranker(network)
     answer = mixture.top(ranker, outputs[:, -1], heard_rows([tracks]), [frozenset()], [limit])[0]
     return dict(zip(answer.tracks, answer.probabilities, strict=True))

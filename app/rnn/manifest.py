@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -62,6 +62,7 @@ class Manifest:
     """One published checkpoint in words and numbers. `created_at` is RFC 3339 in UTC; `files` maps name to SHA-256.
 
     `network_fields` is the network's configuration as it stands in the file; `network` is the same as a value.
+    `index` tells how the index of a large catalogue is searched and how good it was found to be; empty without one.
     """
 
     checkpoint_id: str
@@ -75,6 +76,7 @@ class Manifest:
     baselines: dict[str, dict[str, Any]]
     files: dict[str, str]
     probe: Probe
+    index: dict[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
     @property
@@ -110,6 +112,7 @@ class Manifest:
             "baselines": plain(self.baselines),
             "files": dict(sorted(self.files.items())),
             "probe": plain(self.probe.to_dict()),
+            **({"index": plain(self.index)} if self.index else {}),
         }
 
     def to_json(self) -> bytes:
@@ -149,6 +152,7 @@ class Manifest:
                 baselines=_object(fields, "baselines"),
                 files={str(name): str(digest) for name, digest in _object(fields, "files").items()},
                 probe=_probe(_object(fields, "probe")),
+                index=_object(fields, "index") if "index" in fields else {},
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CorruptCheckpoint(f"{MANIFEST_FILE} does not hold what a manifest must: {error}.") from error

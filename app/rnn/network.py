@@ -18,6 +18,9 @@ from app.rnn.cells import new_cell
 PADDING = -1
 """A track that is not there: the hidden state passes it unchanged."""
 
+_ROWS_PER_BLOCK = 1 << 16
+"""Rows in half precision that are widened at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
@@ -146,7 +149,7 @@ class RecurrentNetwork(nn.Module):
 
     def start(self, batch_size: int) -> Tensor:
         """Return the start state (B, S): nothing heard yet."""
-        return self.input_table.new_zeros(batch_size, self.state_size)
+        return self.input_table.new_zeros(batch_size, self.state_size, dtype=torch.float32)
 
     def forward(self, tracks: Tensor, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Read tracks (B, T) of int64 rows; return outputs (B, T, K) and the hidden state (B, S) after the last.
@@ -154,14 +157,14 @@ class RecurrentNetwork(nn.Module):
         A track of PADDING leaves the hidden state as it is; the output there is the one before it.
         """
         present = tracks != PADDING
-        inputs = functional.embedding(tracks.clamp(min=0), self.input_table)
+        inputs = functional.embedding(tracks.clamp(min=0), self.input_table).float()
         return self.read(inputs, None if bool(present.all()) else present, hidden)
 
     def joined(self, tracks: Tensor) -> Tensor:
         """Return what is joined to the hidden state (B, E or 0) after these last tracks (B,); zeros for PADDING."""
         if not self.config.skip_input:
-            return self.input_table.new_zeros(len(tracks), 0)
-        inputs = self._as_read(functional.embedding(tracks.clamp(min=0), self.input_table))
+            return self.input_table.new_zeros(len(tracks), 0, dtype=torch.float32)
+        inputs = self._as_read(functional.embedding(tracks.clamp(min=0), self.input_table).float())
         return torch.where((tracks != PADDING)[:, None], inputs, 0.0)
 
     def read(self, inputs: Tensor, present: Tensor | None, hidden: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -194,11 +197,22 @@ class RecurrentNetwork(nn.Module):
 
     def ranking_rows(self, rows: Tensor) -> Tensor:
         """Return rows of the output table (..., K) as they meet the outputs: of unit length in a cosine softmax."""
+        rows = rows.float()
         return rows if self.log_scale is None else functional.normalize(rows, dim=-1)
+
+    @property
+    def stored_table(self) -> Tensor:
+        """The output table (V, K) as it is stored; `ranking_rows` of its rows rank."""
+        return self.input_table if self.output_table is None else self.output_table
+
+    @property
+    def in_halves(self) -> bool:
+        """Whether the tables of rows are kept in half precision, as large catalogues' are; all sums are in single."""
+        return self.stored_table.dtype == torch.float16
 
     def ranking_table(self) -> Tensor:
         """Return the vectors (V, K) whose products with an output, plus `ranking_bias`, are the logits."""
-        return self.ranking_rows(self.input_table if self.output_table is None else self.output_table)
+        return self.ranking_rows(self.stored_table)
 
     def ranking_bias(self) -> Tensor | None:
         """Return what is added (V,) to the products with the `ranking_table`, None where nothing is."""
@@ -208,7 +222,12 @@ class RecurrentNetwork(nn.Module):
 
     def logits(self, outputs: Tensor) -> Tensor:
         """Return the logits (..., V) = V^T h + b over the whole catalogue for outputs (..., K)."""
-        return functional.linear(outputs, self.ranking_table(), self.ranking_bias())
+        if not self.in_halves:
+            return functional.linear(outputs, self.ranking_table(), self.ranking_bias())
+        blocks = torch.split(self.stored_table, _ROWS_PER_BLOCK)
+        products = torch.cat([functional.linear(outputs, self.ranking_rows(rows)) for rows in blocks], -1)
+        bias = self.ranking_bias()
+        return products if bias is None else products + bias
 
     def tempered(self, temperature: float) -> "RecurrentNetwork":
         """Return this network with all logits divided by `temperature`; it shares the weights."""

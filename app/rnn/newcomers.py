@@ -40,7 +40,7 @@ def with_newcomers(network: RecurrentNetwork, catalogue: Catalogue, tracks: Sequ
     config = network.config
     traits = Traits(catalogue)
     known, new = traits.matrix(catalogue), traits.matrix(tracks)
-    state = dict(network.state_dict())
+    state = {name: tensor.float() for name, tensor in network.state_dict().items()}
     bias = state.get("output_bias", torch.zeros(config.catalogue_size))
     new_bias = _rows(known, new, bias.unsqueeze(1), False).squeeze(1) - _advantage(network, known)
     state["output_bias"] = torch.cat((bias, new_bias))

@@ -18,7 +18,8 @@ from app.rnn.hidden import last_tracks, stamp, unstamp
 from app.rnn.hidden_bytes import Precision
 from app.rnn.mixture import Mixture
 from app.rnn.network import PADDING, RecurrentNetwork
-from app.rnn.ranking import Ranker
+from app.rnn.rankers import ranker_of
+from app.rnn.retrieval.index import Index
 
 # A product of one row is summed in another order than one of several, so its last bits differ. In batches of eights a
 # state has the same bits whoever keeps it company and however many tracks were read at once: a listener's state can be
@@ -36,8 +37,9 @@ class Predictor:
         catalogue: Catalogue,
         mixture: Mixture | None = None,
         precision: Precision = "single",
+        index: Index | None = None,
     ) -> None:
-        """Take what a checkpoint holds; without a mixture the network ranks alone.
+        """Take what a checkpoint holds; without a mixture the network ranks alone, without an index exactly.
 
         `precision` is that of the hidden states it hands out; it reads both.
         """
@@ -51,8 +53,7 @@ class Predictor:
         self.catalogue = catalogue
         self.mixture = mixture
         self.precision = precision
-        with torch.no_grad():
-            self.ranker = Ranker(network.ranking_table(), network.ranking_bias())
+        self.ranker = ranker_of(network, index)
 
     @torch.inference_mode()
     def step(self, requests: Sequence[StepRequest]) -> list[Step]:

@@ -3,7 +3,7 @@
 One code for the server and the evaluation. It knows nothing of how an output came about or of who listens.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,9 @@ _LOGITS_PER_BUFFER = 1 << 23
 
 _LOGITS_PER_LOOK = 1 << 18
 """Logits compared at once: 1 MB, what stays in the processor's cache between one look and the next."""
+
+_ROWS_PER_BLOCK = 1 << 16
+"""Rows turned into those that rank at once, where they are kept otherwise."""
 
 _GROUP = 64
 _LOWEST = torch.finfo(torch.float32).min
@@ -59,9 +62,13 @@ class Places(NamedTuple):
 class Ranker:
     """Ranks all tracks by output · row + bias, over a table (V, K) held as it is (memory-mapped ones are welcome)."""
 
-    def __init__(self, table: Tensor, bias: Tensor | None = None) -> None:
+    def __init__(
+        self, table: Tensor, bias: Tensor | None = None, as_ranked: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
+        """Take the table, and how its rows are to be turned into those that rank, where they are not such already."""
         self._table = table.detach()
         self._bias = None if bias is None else bias.detach()
+        self._as_ranked = as_ranked
 
     def __len__(self) -> int:
         return len(self._table)
@@ -166,7 +173,7 @@ class Ranker:
         buffer = torch.empty(size, V)
         for first in range(0, N, size):
             # One buffer for all products: fresh memory of this size costs more than the product itself.
-            logits = torch.mm(outputs[first : first + size], self._table.t(), out=buffer[: min(size, N - first)])
+            logits = self._products(outputs[first : first + size], buffer[: min(size, N - first)])
             for start in range(0, len(logits), few):
                 look = logits[start : start + few]
                 if self._bias is not None:
@@ -181,8 +188,26 @@ class Ranker:
         return Places(ranks, log_probabilities)
 
     def _logits(self, outputs: Tensor, first: int, last: int) -> Tensor:
-        rows = self._table[first:last].t()
+        rows = self._rows(slice(first, last)).t()
         return outputs @ rows if self._bias is None else torch.addmm(self._bias[first:last], outputs, rows)
+
+    def _logits_of(self, outputs: Tensor, rows: Tensor) -> Tensor:
+        """Return the logits (B, n) of some rows (B, n) each; one by one, so that company changes no bit of them."""
+        logits = (self._rows(rows) * outputs.unsqueeze(1)).sum(2)
+        return logits if self._bias is None else logits + self._bias[rows]
+
+    def _products(self, outputs: Tensor, buffer: Tensor) -> Tensor:
+        """Fill a buffer (B, V) with outputs · row."""
+        if self._as_ranked is None:
+            return torch.mm(outputs, self._table.t(), out=buffer)
+        for first in range(0, len(self), _ROWS_PER_BLOCK):
+            here = slice(first, first + _ROWS_PER_BLOCK)
+            buffer[:, here] = outputs @ self._rows(here).t()
+        return buffer
+
+    def _rows(self, which: slice | Tensor) -> Tensor:
+        rows = self._table[which]
+        return rows if self._as_ranked is None else self._as_ranked(rows)
 
 
 class _Bar:

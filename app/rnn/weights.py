@@ -20,6 +20,9 @@ from app.rnn.network import NetworkConfig, RecurrentNetwork
 # A header states name, type, shape and place of each tensor, about 100 bytes a tensor; our networks have dozens.
 MAX_HEADER_BYTES = 2**20
 
+TABLES = ("input_table", "output_table")
+"""What grows with the catalogue and may be stored in half precision."""
+
 
 class _Undrawn(TorchFunctionMode):
     """Leaves out the first weights of a network whose weights are about to be replaced.
@@ -38,10 +41,14 @@ class _Undrawn(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def write_weights(path: Path, network: RecurrentNetwork) -> None:
-    """Write the network's weights in float32; raise CorruptCheckpoint naming a weight that is NaN or infinite."""
+def write_weights(path: Path, network: RecurrentNetwork, *, halves: bool = False) -> None:
+    """Write the network's weights in float32, with `halves` the tables of rows in float16.
+
+    Raises CorruptCheckpoint naming a weight that is NaN or infinite, or becomes so.
+    """
     weights = {
-        name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in network.state_dict().items()
+        name: tensor.detach().to("cpu", torch.float16 if halves and name in TABLES else torch.float32).contiguous()
+        for name, tensor in network.state_dict().items()
     }
     check_finite(path.name, weights)
     try:
@@ -100,7 +107,7 @@ def _shape(file_name: str, name: str, entry: Any) -> tuple[int, ...]:
         dtype, shape = entry["dtype"], tuple(int(size) for size in entry["shape"])
     except (TypeError, KeyError, ValueError) as error:
         raise CorruptCheckpoint(f"The header of {file_name} does not state the shape of {name}.") from error
-    if dtype != "F32":
+    if dtype != "F32" and not (dtype == "F16" and name in TABLES):
         raise IncompatibleCheckpoint(f"Expected {name} in float32 in {file_name}, got {dtype}; publish it again.")
     return shape
 

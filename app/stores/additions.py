@@ -12,6 +12,7 @@ from typing import Any
 from app.domain.catalogue import Catalogue, Track
 from app.errors import InvalidRequest, TrackExists
 from app.rnn.checkpoint import CheckpointDraft
+from app.rnn.checkpoint_index import playlists_of
 from app.rnn.manifest import Manifest, Verdict
 from app.rnn.newcomers import remembering_newcomers, with_newcomers
 from app.stores.checkpoints import CheckpointStore
@@ -46,6 +47,7 @@ def add_tracks(store: CheckpointStore, name: str, tracks: Sequence[Track]) -> Ma
             probe=manifest.probe.tracks,
             report=_report(folder, manifest),
             mixture=mixture,
+            playlists=playlists_of(folder, manifest),
         )
     )
 

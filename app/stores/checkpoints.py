@@ -98,6 +98,7 @@ class CheckpointStore:
     def load(self, name: str) -> "Predictor":
         """Return the checkpoint's predictor, every file verified, the weights mapped, and the first steps taken."""
         from app.rnn.checkpoint import LOAD_TOLERANCE, read_checkpoint
+        from app.rnn.checkpoint_index import read_checkpoint_index
         from app.rnn.checkpoint_mixture import read_checkpoint_mixture
         from app.rnn.predictor import Predictor
 
@@ -105,7 +106,8 @@ class CheckpointStore:
         manifest = read_manifest(folder)
         network, catalogue = read_checkpoint(folder, manifest)
         mixture = read_checkpoint_mixture(folder, manifest, network, LOAD_TOLERANCE)
-        predictor = Predictor(manifest.checkpoint_id, network, catalogue, mixture, self._hidden_precision)
+        index = read_checkpoint_index(folder, manifest)
+        predictor = Predictor(manifest.checkpoint_id, network, catalogue, mixture, self._hidden_precision, index)
         predictor.warm_up()
         return predictor
 

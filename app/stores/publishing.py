@@ -6,6 +6,7 @@ Knows nothing of labels: what is published serves nobody until it is promoted.
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from app.domain.catalogue import Catalogue
 from app.errors import CorruptCheckpoint
@@ -19,11 +20,21 @@ from app.rnn.checkpoint import (
     read_checkpoint,
     write_draft,
 )
-from app.rnn.checkpoint_files import MANIFEST_FILE, SEARCH_FILE, content_hash, file_sha256
+from app.rnn.checkpoint_files import (
+    CODES_FILE,
+    INDEX_FILE,
+    MANIFEST_FILE,
+    SEARCH_FILE,
+    WEIGHTS_FILE,
+    content_hash,
+    file_sha256,
+)
+from app.rnn.checkpoint_index import read_checkpoint_index, write_checkpoint_index
 from app.rnn.checkpoint_mixture import ask_mixed, check_mixed_answer, check_same_mixture, read_checkpoint_mixture
 from app.rnn.manifest import Manifest
 from app.rnn.mixture import Mixture
 from app.rnn.network import RecurrentNetwork
+from app.rnn.weights import read_network
 from app.stores.durable_files import replace_file, sync, sync_tree
 from app.stores.search_index import build_search_index
 from app.stores.track_search import TrackSearch
@@ -31,9 +42,11 @@ from app.stores.track_search import TrackSearch
 
 def publish(root: Path, folder: Path, draft: CheckpointDraft) -> Manifest:
     """Write a draft into an empty folder aside, compare it with what was trained, and give the folder its name."""
-    files = _write(folder, draft)
+    files, index = _write(folder, draft)
+    # Rows in half precision answer a little differently from the trained ones; the probe is what the stored ones say.
+    network = read_network(folder / WEIGHTS_FILE, draft.network.config) if draft.in_halves else draft.network
     while True:
-        manifest = _manifest_of(draft, files)
+        manifest = _manifest_of(draft, network, files, index)
         replace_file(folder / MANIFEST_FILE, manifest.to_json())
         _check_written(folder, manifest, draft)
         if _show(root, folder, manifest.checkpoint_id):
@@ -46,32 +59,39 @@ def read_whole(folder: Path, manifest: Manifest) -> tuple[RecurrentNetwork, Cata
     """Read a checkpoint as a server does, its search index too; raise naming the file that is wrong."""
     network, catalogue = read_checkpoint(folder, manifest)
     mixture = read_checkpoint_mixture(folder, manifest, network, LOAD_TOLERANCE)
-    index = TrackSearch(folder / SEARCH_FILE)
-    index.close()
-    if len(index) != len(catalogue):
+    read_checkpoint_index(folder, manifest)
+    search = TrackSearch(folder / SEARCH_FILE)
+    search.close()
+    if len(search) != len(catalogue):
         raise CorruptCheckpoint(
-            f"Expected {len(catalogue)} tracks in {SEARCH_FILE} of {manifest.checkpoint_id}, got {len(index)}; "
+            f"Expected {len(catalogue)} tracks in {SEARCH_FILE} of {manifest.checkpoint_id}, got {len(search)}; "
             "publish it again."
         )
     return network, catalogue, mixture
 
 
-def _write(folder: Path, draft: CheckpointDraft) -> dict[str, str]:
-    """Write all files but the manifest and wait for the disk; return their names and SHA-256."""
+def _write(folder: Path, draft: CheckpointDraft) -> tuple[dict[str, str], dict[str, Any]]:
+    """Write all files but the manifest and wait for the disk; return their names and SHA-256, and what the index is."""
     names = [*write_draft(folder, draft), SEARCH_FILE]
     build_search_index(folder / SEARCH_FILE, draft.catalogue)
+    index: dict[str, Any] = {}
+    if draft.is_indexed:
+        index = write_checkpoint_index(folder, draft)
+        names += [CODES_FILE, INDEX_FILE]
     for name in names:
         # Servers map these files; a reminder to whoever is about to edit one in place.
         (folder / name).chmod(0o444)
     sync_tree(folder)
-    return {name: file_sha256(folder / name) for name in names}
+    return {name: file_sha256(folder / name) for name in names}, index
 
 
-def _manifest_of(draft: CheckpointDraft, files: dict[str, str]) -> Manifest:
+def _manifest_of(
+    draft: CheckpointDraft, network: RecurrentNetwork, files: dict[str, str], index: dict[str, Any]
+) -> Manifest:
     now = datetime.now(UTC)
-    probe = ask(draft.network, draft.probe)
+    probe = ask(network, draft.probe)
     if draft.mixture is not None:
-        probe = ask_mixed(draft.network, draft.mixture, probe)
+        probe = ask_mixed(network, draft.mixture, probe)
     return Manifest(
         checkpoint_id=f"{now:%Y%m%dT%H%M%SZ}-{content_hash(files)}",
         created_at=now.isoformat(timespec="seconds"),
@@ -84,6 +104,7 @@ def _manifest_of(draft: CheckpointDraft, files: dict[str, str]) -> Manifest:
         baselines=draft.baselines,
         files=files,
         probe=probe,
+        index=index,
     )
 
 

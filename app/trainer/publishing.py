@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from app.dataset.folder import Dataset, Sessions
 from app.errors import NothingToLearn
 from app.rnn.checkpoint import CheckpointDraft
@@ -32,6 +34,7 @@ from app.trainer.training import learn_everything, train
 TEST_SHARE = 0.1
 NETWORK_ALONE = "network alone"
 _PROBE_TRACKS = 10
+_PLAYLISTS = 1024
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ def train_and_publish(
         probe=tuple(newest[len(newest) - 1][:_PROBE_TRACKS].tolist()),
         report=build_report(trained, comparison, judged, {**data, **mixed}),
         mixture=mixture,
+        playlists=_beginnings(newest),
     )
     on_stage("publishing")
     manifest = store.publish(draft)
@@ -120,6 +124,16 @@ def _split(sessions: Sessions, test_share: float) -> tuple[Sessions, Sessions]:
             f"{len(newest)} sessions. Import more listening or raise --test-share."
         )
     return older, newest
+
+
+def _beginnings(sessions: Sessions) -> list[list[int]]:
+    """Return beginnings of held-out sessions, of all lengths, to measure an index with."""
+    draw = np.random.default_rng(0)
+    chosen = draw.choice(len(sessions), min(_PLAYLISTS, len(sessions)), replace=False)
+    lengths = draw.integers(1, _PROBE_TRACKS + 1, len(chosen))
+    return [
+        sessions[number][:length].tolist() for number, length in zip(chosen.tolist(), lengths.tolist(), strict=True)
+    ]
 
 
 def _judge(

@@ -1,0 +1,28 @@
+"""Which ranker a network is ranked by: over its rows as they are stored, or over a copy where that is quicker.
+
+Knows nothing of checkpoints or listeners.
+"""
+
+import torch
+
+from app.rnn.network import RecurrentNetwork
+from app.rnn.ranking import Ranker
+from app.rnn.retrieval.index import Index
+from app.rnn.retrieval.ranker import IndexedRanker
+
+
+@torch.no_grad()
+def exact_ranker(network: RecurrentNetwork) -> Ranker:
+    """Return the ranker that multiplies with every row."""
+    if network.in_halves:
+        # A copy in single precision of a table worth halving is what halving was to spare.
+        return Ranker(network.stored_table, network.ranking_bias(), network.ranking_rows)
+    return Ranker(network.ranking_table(), network.ranking_bias())
+
+
+@torch.no_grad()
+def ranker_of(network: RecurrentNetwork, index: Index | None) -> Ranker:
+    """Return the ranker that answers listeners: by the index, where there is one."""
+    if index is None:
+        return exact_ranker(network)
+    return IndexedRanker(network.stored_table, network.ranking_bias(), index, network.ranking_rows)

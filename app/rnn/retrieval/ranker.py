@@ -1,0 +1,111 @@
+"""Ranking by an index: candidates from a few clusters, their logits exact, and an estimate of what all logits sum to.
+
+It answers as the exact ranker does, and leaves to it what it cannot answer: places in the whole ranking, and lists that
+exclusions leave too short. Knows nothing of files, or of how the index was made.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from app.domain.ranking import Ranking
+from app.rnn.ranking import Ranker, Survey
+from app.rnn.retrieval.index import Index
+
+MOST_CANDIDATES = 4096
+"""More are not looked at one by one: whoever asks for that many is answered from the whole catalogue."""
+
+_EXCLUDED = float("-inf")
+
+
+class IndexedRanker(Ranker):
+    """Ranks all tracks of a large catalogue; probabilities are estimates as good as the checkpoint's manifest says."""
+
+    def __init__(
+        self, table: Tensor, bias: Tensor | None, index: Index, as_ranked: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
+        """Take what the exact ranker takes, and the index of the same rows."""
+        super().__init__(table, bias, as_ranked)
+        self.index = index
+
+    @torch.inference_mode()
+    def top(self, outputs: Tensor, excluded: Sequence[frozenset[int]], limits: Sequence[int]) -> list[Ranking]:
+        """Rank as `Ranker.top` does, with estimated probabilities."""
+        V = len(self)
+        left = [V - sum(0 <= row < V for row in rows) for rows in excluded]
+        wanted = [min(limit, count) for limit, count in zip(limits, left, strict=True)]
+        rankings = [Ranking((), (), V, count) for count in left]
+        for count, places in self._alike(excluded, wanted).items():
+            rows, logits, log_total = self._found(outputs[places], count)
+            probabilities = (logits - log_total.unsqueeze(1)).exp()
+            for place, r, p in zip(places, rows.tolist(), probabilities.tolist(), strict=True):
+                out, limit = excluded[place], wanted[place]
+                kept = [(row, share) for row, share in zip(r, p, strict=True) if row >= 0 and row not in out][:limit]
+                if len(kept) == limit:
+                    tracks, shares = zip(*kept, strict=True)
+                    rankings[place] = Ranking(tracks, shares, V, left[place])
+                else:
+                    rankings[place] = self._exact(outputs, excluded, limits, place)
+        return rankings
+
+    @torch.inference_mode()
+    def survey(
+        self,
+        outputs: Tensor,
+        asked: tuple[Tensor, Tensor],
+        excluded: Sequence[frozenset[int]],
+        first: int,
+        most: int,
+    ) -> Survey:
+        """Look over the catalogue as `Ranker.survey` does, `log_total` being an estimate."""
+        count = self._count(max(first, most + max(map(len, excluded), default=0)))
+        if count > MOST_CANDIDATES or first > self.index.settings.head:
+            return super().survey(outputs, asked, excluded, first, most)
+        rows, logits, log_total = self._found(outputs, count)
+        barred = torch.tensor(
+            [
+                [row in out for row in r] if out else [False] * count
+                for r, out in zip(rows.tolist(), excluded, strict=True)
+            ],
+            dtype=torch.bool,
+        ).view(rows.shape)
+        barred |= rows < 0
+        allowed = logits.masked_fill(barred, _EXCLUDED)
+        # Stable, so that equal logits stay in the order of their rows.
+        order = allowed.sort(dim=1, descending=True, stable=True).indices[:, : min(most, len(self))]
+        best = allowed.gather(1, order)
+        if bool((rows[:, :first] < 0).any()) or (most and not bool(best.isfinite().all())):
+            return super().survey(outputs, asked, excluded, first, most)
+        requests, wanted = asked
+        found = self._logits_of(outputs[requests], wanted.unsqueeze(1)).squeeze(1)
+        return Survey(logits[:, :first], rows[:, :first], best, rows.gather(1, order), found, log_total)
+
+    def _alike(self, excluded: Sequence[frozenset[int]], wanted: Sequence[int]) -> dict[int, list[int]]:
+        """Return the places of requests by how many candidates each needs; those that want nothing are left out."""
+        alike: dict[int, list[int]] = defaultdict(list)
+        for place, (out, limit) in enumerate(zip(excluded, wanted, strict=True)):
+            if limit:
+                alike[self._count(limit + len(out))].append(place)
+        return alike
+
+    def _count(self, needed: int) -> int:
+        """Return how many candidates are looked for: a request's answer depends on its own needs, not its company's."""
+        count = self.index.settings.head
+        while count < needed:
+            count *= 2
+        return count
+
+    def _found(self, outputs: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return rows (B, count), best first, equal logits by lower row; their logits; and log_total (B,)."""
+        look = self.index.look(outputs)
+        count = min(count, MOST_CANDIDATES)
+        rows = self.index.candidates(look, count).sort(1).values
+        logits = self._logits_of(outputs, rows.clamp(min=0)).masked_fill(rows < 0, _EXCLUDED)
+        logits, order = logits.sort(dim=1, descending=True, stable=True)
+        return rows.gather(1, order), logits, self.index.log_total(look, logits[:, : self.index.settings.head])
+
+    def _exact(self, outputs: Tensor, excluded: Sequence[frozenset[int]], limits: Sequence[int], place: int) -> Ranking:
+        here = slice(place, place + 1)
+        return super().top(outputs[here], excluded[here], limits[here])[0]
