@@ -117,16 +117,16 @@ class _Line:
 
     async def _ask(self, connection: Any) -> None:
         """Keep what the server was asked for equal to what is wanted."""
-        await connection.send_command("SUBSCRIBE", LIVE_CHANNEL)
+        await _say(connection, "SUBSCRIBE", LIVE_CHANNEL)
         asked: set[str] = set()
         while True:
             self._changed.clear()
             begun, ended = self._wanted - asked, asked - self._wanted
             asked = set(self._wanted)
             if begun:
-                await connection.send_command("SUBSCRIBE", *map(session_key, begun))
+                await _say(connection, "SUBSCRIBE", *map(session_key, begun))
             if ended:
-                await connection.send_command("UNSUBSCRIBE", *map(session_key, ended))
+                await _say(connection, "UNSUBSCRIBE", *map(session_key, ended))
             await self._changed.wait()
 
     async def _read(self, connection: Any) -> None:
@@ -136,7 +136,7 @@ class _Line:
             if reply is None:
                 if was_silent:
                     raise exceptions.TimeoutError("The server that passes notices on does not answer.")
-                await connection.send_command("PING")
+                await _say(connection, "PING")
             else:
                 self._take(reply)
             was_silent = reply is None
@@ -153,3 +153,11 @@ class _Line:
                 self._hearing.found()
             case [b"subscribe", channel, _]:
                 self._hearing.noticed(listener_of(channel), None)
+
+
+async def _say(connection: Any, *command: str | bytes) -> None:
+    await connection.send_command(*command, check_health=False)
+    # On the way lies `asyncio.wait_for`, which up to Python 3.11 may swallow a cancellation.
+    this = asyncio.current_task()
+    if this is not None and this.cancelling():
+        raise asyncio.CancelledError
