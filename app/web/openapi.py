@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 
 from app.domain.api_keys import Scope as KeyScope
 from app.web.admission import KeyNeeded, KeyRefused, NotAdmitted, RateExceeded, ScopeMissing
-from app.web.problems import CODES, PROBLEMS, told
+from app.web.problems import CODES, PROBLEMS, HeadersTooLarge, MalformedRequest, RequestTooSlow, told
 from app.web.schemas.added_tracks import AddTracksRequest
 from app.web.schemas.blocks import BlocksRequest
 from app.web.schemas.events import EventsRequest
@@ -47,7 +47,9 @@ REQUEST_ID = {
     "name": "X-Request-ID",
     "in": "header",
     "required": False,
-    "description": "Your name for this request, echoed and logged: up to 128 letters, digits, `.`, `_`, `-`. Another is replaced.",
+    "description": (
+        "Your name for this request, echoed and logged: up to 128 letters, digits, `.`, `_`, `-`. Another is replaced."
+    ),
     "schema": {"type": "string"},
 }
 HEADERS = {
@@ -111,9 +113,11 @@ def _say_who_may(document: dict[str, Any]) -> None:
     """State the scope of every call, and how it is refused without."""
     document["components"]["securitySchemes"] = SECURITY_SCHEMES
     for path, operations in document["paths"].items():
-        if path in OPEN:
-            continue
         for method, operation in operations.items():
+            for status, response in told(MalformedRequest, RequestTooSlow, HeadersTooLarge).items():
+                operation["responses"].setdefault(str(status), response)
+            if path in OPEN:
+                continue
             scope = needed(method.upper(), path)
             operation["security"] = [{name: [scope.value] if scope else []} for name in SECURITY_SCHEMES]
             refusals = (KeyNeeded, KeyRefused, RateExceeded, *(() if scope is None else (ScopeMissing,)))

@@ -2,8 +2,12 @@
 
 import json
 import socket
+from collections.abc import Mapping
 from time import monotonic
+from types import MappingProxyType
 from typing import Any
+
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Raw:
@@ -61,9 +65,8 @@ def problem_of(answer: bytes) -> dict[str, Any]:
     return problem
 
 
-def request(line: str, body: bytes = b"", **headers: str) -> bytes:
+def request(line: str, body: bytes = b"", headers: Mapping[str, str] = NONE) -> bytes:
     """Return the bytes of a request that asks for the connection to be closed."""
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    told = {"Host": "localhost", "Connection": "close", "Content-Length": str(len(body)), **given}
+    told = {"Host": "localhost", "Connection": "close", "Content-Length": str(len(body)), **headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in told.items())
     return f"{line} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body

@@ -17,7 +17,7 @@ from tests.e2e.raw import Raw, problem_of, request, status_of
 from tests.e2e.service import Service
 from tests.serving.conftest import draft
 
-JSON = {"Content_Type": "application/json"}
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +26,7 @@ def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     home = tmp_path_factory.mktemp("bounded")
     store = CheckpointStore(home / "model_store")
     promote(store.root, "stable", store.publish(draft(1)).checkpoint_id)
-    patience = {"head_timeout_s": "1", "body_timeout_s": "1.5", "connections": "40"}
-    with Service(store.root, home / "data", **patience) as service:
+    with Service(store.root, home / "data", head_timeout_s="1", body_timeout_s="1.5", connections="40") as service:
         yield service
         assert service.next(recent=["t1"], n=1)["tracks"]
         assert "request_failed" not in service.log
@@ -76,7 +75,7 @@ def closed(raw: Raw) -> bool:
 @pytest.mark.parametrize("path", ["/v1/next", "/v1/nothing", "/livez"])
 def test_half_a_body_is_waited_for_only_so_long(bounded: Service, path: str) -> None:
     """Whether somebody reads it or not."""
-    head = request(f"POST {path}", Content_Length="1000", **JSON).replace(b"Connection: close\r\n", b"")
+    head = request(f"POST {path}", headers={**JSON, "Content-Length": "1000"}).replace(b"Connection: close\r\n", b"")
     with Raw(bounded.port) as raw:
         raw.send(head, b"{")
         assert status_of(raw.rest()) in {404, 405, 408}
@@ -93,16 +92,18 @@ def test_headers_beyond_64_kib_are_refused(bounded: Service) -> None:
 
 
 def test_five_megabytes_are_refused_at_the_first(bounded: Service) -> None:
-    for length in ({"Content_Length": str(5 * 1024**2)}, {"Content_Length": "", "Transfer_Encoding": "chunked"}):
-        head = request("POST /v1/events", **length, **JSON).replace(b"Content-Length: \r\n", b"")
+    for length in ({"Content-Length": str(5 * 1024**2)}, {"Content-Length": "", "Transfer-Encoding": "chunked"}):
+        head = request("POST /v1/events", headers={**JSON, **length}).replace(b"Content-Length: \r\n", b"")
         body = b"a" * 5 * 1024**2
         chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-        assert problem_of(answer_to(bounded, head, chunked if "Transfer_Encoding" in length else body))["status"] == 413
+        assert problem_of(answer_to(bounded, head, chunked if "Transfer-Encoding" in length else body))["status"] == 413
 
 
 def test_a_body_without_end_is_cut_off(bounded: Service) -> None:
     """Sixteen megabytes after the refusal it is enough."""
-    head = request("POST /v1/events", Content_Length=str(10**12), **JSON).replace(b"Connection: close\r\n", b"")
+    head = request("POST /v1/events", headers={**JSON, "Content-Length": str(10**12)}).replace(
+        b"Connection: close\r\n", b""
+    )
     with Raw(bounded.port) as raw:
         began = monotonic()
         raw.send(head, *[b"a" * 1024**2] * 40)
@@ -160,7 +161,7 @@ def test_what_is_no_request_is_refused(bounded: Service, sent: bytes) -> None:
 
 def test_a_caller_who_leaves_in_the_middle_harms_nobody(bounded: Service) -> None:
     body = json.dumps({"listener_id": "raw leaver", "n": 1}).encode()
-    whole = request("POST /v1/next", body, **JSON)
+    whole = request("POST /v1/next", body, JSON)
     for length in range(0, len(whole), 7):
         with Raw(bounded.port) as raw:
             raw.send(whole[:length])
@@ -247,7 +248,7 @@ def test_odd_bodies_are_refused_or_answered(bounded: Service, path: str) -> None
     def answered(body: bytes) -> tuple[int, bytes]:
         events = b'{"events": [%s]}' % body
         for sent in (body, events):
-            status = status_of(answer_to(bounded, request(f"POST {path}", sent, **JSON)))
+            status = status_of(answer_to(bounded, request(f"POST {path}", sent, JSON)))
             if status >= 500:
                 return status, sent[:80]
         return 0, b""
