@@ -1,8 +1,10 @@
-"""One model thread and the micro-batches it is fed.
+"""Micro-batches for the model, and who takes the step: the event loop itself where it is short, else a thread.
 
-While the thread is busy, who comes gathers; what has gathered goes together when it is free. A batch leaves an idle
-thread at once unless more are about to come, which it waits for, within bounds. Knows nothing of sessions or of what a
-step computes.
+While a step is taken, who comes gathers; what has gathered goes together next. A batch leaves an idle model at once
+unless more are about to come, which it waits for, within bounds. Knows nothing of sessions or of what a step computes.
+
+A thread would spare the event loop the wait, but the two share one interpreter lock, which changes hands at every
+operation of a step: that costs more than a short step takes (docs/decisions/serving.md).
 """
 
 import asyncio
@@ -11,13 +13,13 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Protocol
 
 from app.domain.catalogue import Catalogue
 from app.domain.ranking import Step, StepRequest
 from app.errors import Overloaded
-from app.serving.pace import Pace
+from app.serving.pace import Durations, Pace
 
 
 class Predictor(Protocol):
@@ -35,9 +37,13 @@ class Predictor(Protocol):
         """Read and rank a batch; the answer to each request does not depend on its company."""
 
 
+# How long the event loop may be held up. A caller waits for as long in the worst case, whoever takes the step.
+SHORT_S = 0.005
+
+
 @dataclass(frozen=True, slots=True)
 class TimedStep:
-    """A step and where its time went: waiting for the model thread, and on it, in microseconds."""
+    """A step and where its time went: waiting for the model, and in it, in microseconds."""
 
     step: Step
     queue_us: int
@@ -54,23 +60,46 @@ class _Waiting:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What the thread is given, and what it came to: steps, or why there are none."""
+    """What the thread is given, and the event loop it is to answer."""
 
     loop: asyncio.AbstractEventLoop
     waiting: Sequence[_Waiting]
 
 
-class Engine:
-    """Batches requests for one thread that owns the model. Use it as an async context manager.
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What came of a batch: steps, or why there are none; when it began and ended, and its processor time.
 
-    A batch waits for company for `batch_wait_us` at most. A request that would be the `queue_size`-th to wait, or that
-    has waited for `patience_s`, is refused.
+    What a step would take in the event loop is its processor time: a thread also waits for the interpreter lock.
     """
 
-    def __init__(self, *, batch_size: int, batch_wait_us: int, queue_size: int, patience_s: float = 60.0) -> None:
+    batch: Sequence[_Waiting]
+    steps: list[Step] | Exception
+    began: float
+    ended: float
+    cpu_s: float
+
+
+class Engine:
+    """Batches requests for the model. Use it as an async context manager.
+
+    A batch waits for company for `batch_wait_us` at most. A request that would be the `queue_size`-th to wait, or that
+    has waited for `patience_s`, is refused. Steps that take `short_s` or less are taken by the event loop.
+    """
+
+    def __init__(
+        self,
+        *,
+        batch_size: int,
+        batch_wait_us: int,
+        queue_size: int,
+        patience_s: float = 60.0,
+        short_s: float = SHORT_S,
+    ) -> None:
         self._batch_size = batch_size
         self._queue_size = queue_size
         self._patience_s = patience_s
+        self._durations = Durations(short_s)
         self._pace = Pace(batch_wait_us / 1e6)
         self._waiting: deque[_Waiting] = deque()
         self._batches: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
@@ -115,11 +144,16 @@ class Engine:
         return await answer
 
     def _depart(self) -> None:
-        """Hand the thread its next batch, if anybody waits."""
+        """Take the next batch's step or hand it to the thread, if anybody waits."""
         self._departure = None
         batch = self._next_batch(perf_counter())
-        self._at_work = bool(batch)
-        if batch:
+        if not batch:
+            self._at_work = False
+        elif self._durations.are_short(batch[0].predictor, len(batch)):
+            self._at_work = True
+            self._hand_out(_take(batch))
+        else:
+            self._at_work = True
             self._batches.put(_Batch(asyncio.get_running_loop(), batch))
 
     def _next_batch(self, now: float) -> list[_Waiting]:
@@ -142,29 +176,36 @@ class Engine:
     def _work(self) -> None:
         """Run on the model thread: one batch after the other."""
         while (batch := self._batches.get()) is not None:
-            began = perf_counter()
-            steps: list[Step] | Exception
-            try:
-                steps = batch.waiting[0].predictor.step([waiting.request for waiting in batch.waiting])
-            except Exception as failure:  # whatever it was belongs to the callers of this batch; the engine goes on
-                steps = failure
-            batch.loop.call_soon_threadsafe(self._hand_out, batch.waiting, steps, began, perf_counter())
+            batch.loop.call_soon_threadsafe(self._hand_out, _take(batch.waiting))
 
-    def _hand_out(self, batch: Sequence[_Waiting], steps: "list[Step] | Exception", began: float, ended: float) -> None:
+    def _hand_out(self, taken: _Taken) -> None:
         """Answer a batch, and let the next one leave."""
+        batch, steps = taken.batch, taken.steps
+        self._at_work = False
         if self._waiting:
-            self._depart()
-        else:
-            self._at_work = False
-        step_us = int((ended - began) * 1e6)
+            # After what is ready to run: the answers of this one, and whoever came meanwhile.
+            self._departure = asyncio.get_running_loop().call_soon(self._depart)
         if isinstance(steps, Exception):
             for waiting in batch:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(steps)
             return
+        self._durations.note(batch[0].predictor, len(batch), taken.cpu_s)
+        step_us = int((taken.ended - taken.began) * 1e6)
         for waiting, step in zip(batch, steps, strict=True):
             if not waiting.answer.done():
-                waiting.answer.set_result(TimedStep(step, int((began - waiting.since) * 1e6), step_us))
+                waiting.answer.set_result(TimedStep(step, int((taken.began - waiting.since) * 1e6), step_us))
+
+
+def _take(batch: Sequence[_Waiting]) -> _Taken:
+    """Take a batch's step."""
+    began, cpu_s = perf_counter(), thread_time()
+    steps: list[Step] | Exception
+    try:
+        steps = batch[0].predictor.step([waiting.request for waiting in batch])
+    except Exception as failure:  # whatever it was belongs to the callers of this batch; the engine goes on
+        steps = failure
+    return _Taken(batch, steps, began, perf_counter(), thread_time() - cpu_s)
 
 
 def _too_late(patience_s: float) -> Overloaded:

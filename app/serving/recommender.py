@@ -5,6 +5,7 @@ Every door (REST, server-sent events, WebSocket) calls these methods. Knows noth
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import count
 from time import time
 
 import structlog
@@ -147,12 +148,8 @@ class Recommender:
 def _recommendation(
     predictor: Predictor, listener_id: str | None, walked: Walked, ask: Ask, stopwatch: Stopwatch
 ) -> Recommendation:
-    ranked = tuple(
-        RankedTrack(rank, predictor.catalogue[row], probability)
-        for rank, (row, probability) in enumerate(
-            zip(walked.ranking.tracks, walked.ranking.probabilities, strict=True), start=1
-        )
-    )
+    catalogue, ranking = predictor.catalogue, walked.ranking
+    ranked = tuple(map(RankedTrack, count(1), map(catalogue.__getitem__, ranking.tracks), ranking.probabilities))
     unknown = {event.track_id for event in walked.session.current} | set(ask.recent)
     return Recommendation(
         recommendation_id=recommendation_id(predictor.checkpoint_id, walked.session, ask),

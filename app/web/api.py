@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from app.web.door import Door
 from app.web.envelope import Envelope
+from app.web.hot import HotApi
 from app.web.metrics import RequestMetrics
 from app.web.openapi import describe
 from app.web.problems import HANDLERS
@@ -48,7 +49,7 @@ class Lifespan(Protocol):
 def build_api(lifespan: Lifespan, metrics: RequestMetrics | None = None) -> FastAPI:
     """Return the application; `metrics` counts its requests, in a registry others may share, shown at /metrics."""
     metrics = metrics or RequestMetrics()
-    app = FastAPI(
+    app = HotApi(
         title="Segue",
         summary="What plays next",
         description=DESCRIPTION,
@@ -79,6 +80,7 @@ def build_api(lifespan: Lifespan, metrics: RequestMetrics | None = None) -> Fast
         problems,
     ):
         app.router.routes.extend(module.router.routes)
+    app.add_hot(metrics)
     app.add_middleware(Door)
     app.add_middleware(Envelope, metrics=metrics)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
