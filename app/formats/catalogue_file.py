@@ -3,7 +3,9 @@
 Knows nothing of data sets or checkpoints; both keep their catalogue in this form.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +13,7 @@ import pyarrow.parquet as pq
 from app.domain.catalogue import Catalogue, Track
 from app.errors import UnreadableSource
 
-_SCHEMA = pa.schema(
+SCHEMA = pa.schema(
     [
         pa.field("track_id", pa.string(), nullable=False),
         pa.field("title", pa.string(), nullable=False),
@@ -25,19 +27,29 @@ _SCHEMA = pa.schema(
 )
 
 
+def columns_of(tracks: Iterable[Track]) -> dict[str, list[Any]]:
+    """Return the columns of tracks, by the names of `SCHEMA`."""
+    tracks = list(tracks)
+    return {
+        "track_id": [track.track_id for track in tracks],
+        "title": [track.title for track in tracks],
+        "artist": [track.artist for track in tracks],
+        "album": [track.album for track in tracks],
+        "year": [track.year for track in tracks],
+        "genre": [track.genre for track in tracks],
+        "tags": [list(track.tags) for track in tracks],
+        "duration_s": [track.duration_s for track in tracks],
+    }
+
+
 def write_catalogue(path: Path, catalogue: Catalogue) -> None:
     """Write the catalogue; the same catalogue gives the same bytes."""
-    columns = {
-        "track_id": [track.track_id for track in catalogue],
-        "title": [track.title for track in catalogue],
-        "artist": [track.artist for track in catalogue],
-        "album": [track.album for track in catalogue],
-        "year": [track.year for track in catalogue],
-        "genre": [track.genre for track in catalogue],
-        "tags": [list(track.tags) for track in catalogue],
-        "duration_s": [track.duration_s for track in catalogue],
-    }
-    pq.write_table(pa.table(columns, schema=_SCHEMA), path, compression="zstd")
+    write_table(path, pa.table(columns_of(catalogue), schema=SCHEMA))
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a catalogue that is a table already."""
+    pq.write_table(table, path, compression="zstd")
 
 
 def read_catalogue(path: Path) -> Catalogue:
@@ -48,10 +60,10 @@ def read_catalogue(path: Path) -> Catalogue:
         raise UnreadableSource(f"Expected a catalogue file at {path}, found nothing.") from None
     except (pa.ArrowException, OSError) as error:
         raise UnreadableSource(f"Expected a Parquet catalogue at {path}, but it cannot be read: {error}") from error
-    missing = [name for name in _SCHEMA.names if name not in table.column_names]
+    missing = [name for name in SCHEMA.names if name not in table.column_names]
     if missing:
-        raise UnreadableSource(f"Expected the columns {', '.join(_SCHEMA.names)} in {path}; {missing[0]} is missing.")
-    columns = [table.column(name).to_pylist() for name in _SCHEMA.names]
+        raise UnreadableSource(f"Expected the columns {', '.join(SCHEMA.names)} in {path}; {missing[0]} is missing.")
+    columns = [table.column(name).to_pylist() for name in SCHEMA.names]
     try:
         return Catalogue(
             [

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from app.domain.catalogue import Catalogue
-from app.errors import CorruptCheckpoint, IncompatibleCheckpoint, UnreadableSource
-from app.formats.catalogue_file import read_catalogue, write_catalogue
-from app.rnn.checkpoint_files import CATALOGUE_FILE, MIXTURE_FILE, WEIGHTS_FILE, check_files, safe_name
+from app.errors import CorruptCheckpoint, IncompatibleCheckpoint
+from app.rnn.checkpoint_catalogue import read_checkpoint_catalogue, write_checkpoint_catalogue
+from app.rnn.checkpoint_files import MIXTURE_FILE, WEIGHTS_FILE, check_files, safe_name
 from app.rnn.manifest import Manifest, Probe, Verdict
 from app.rnn.mixture import Mixture
 from app.rnn.mixture_file import write_mixture
@@ -86,13 +86,12 @@ class CheckpointDraft:
 
 def write_draft(folder: Path, draft: CheckpointDraft) -> list[str]:
     """Write catalogue, weights, mixture and report into an empty folder; return the names written."""
-    write_catalogue(folder / CATALOGUE_FILE, draft.catalogue)
+    names = [*write_checkpoint_catalogue(folder, draft.catalogue), WEIGHTS_FILE, *draft.report]
     write_weights(folder / WEIGHTS_FILE, draft.network, halves=draft.in_halves)
     for name, content in draft.report.items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
-    names = [CATALOGUE_FILE, WEIGHTS_FILE, *draft.report]
     if draft.mixture is not None:
         write_mixture(folder / MIXTURE_FILE, draft.mixture)
         names.append(MIXTURE_FILE)
@@ -107,10 +106,7 @@ def read_checkpoint(folder: Path, manifest: Manifest) -> tuple[RecurrentNetwork,
     """
     check_files(folder, manifest.files)
     network = read_network(folder / WEIGHTS_FILE, manifest.network)
-    try:
-        catalogue = read_catalogue(folder / CATALOGUE_FILE)
-    except UnreadableSource as error:
-        raise CorruptCheckpoint(f"{CATALOGUE_FILE} of {manifest.checkpoint_id} cannot be read: {error}") from error
+    catalogue = read_checkpoint_catalogue(folder, manifest)
     _check_sizes(len(catalogue), manifest.network.catalogue_size)
     check_answer(network, manifest.probe, LOAD_TOLERANCE)
     return network, catalogue

@@ -12,6 +12,7 @@ from app.errors import CorruptCheckpoint
 
 MANIFEST_FILE = "checkpoint.json"
 CATALOGUE_FILE = "catalogue.parquet"
+MAPPED_CATALOGUE_FILE = "catalogue.arrow"
 WEIGHTS_FILE = "weights.safetensors"
 SEARCH_FILE = "tracks.sqlite"
 MIXTURE_FILE = "mixture.safetensors"
