@@ -17,8 +17,9 @@ from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import find_server
 from app.stores.labels import promote
 from app.stores.live import Notices
+from tests.ports import free_port
 from tests.serving.conftest import Worker, draft, event, opened, someone
-from tests.stores.conftest import free_port, running
+from tests.stores.conftest import running
 
 pytestmark = pytest.mark.anyio
 

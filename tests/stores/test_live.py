@@ -14,7 +14,8 @@ from app.stores.embedded import find_server
 from app.stores.keys import LIVE_CHANNEL, session_key
 from app.stores.live import Notices
 from app.stores.session_store import SessionStore
-from tests.stores.conftest import Server, committed, free_port, new_listener, running
+from tests.ports import free_port
+from tests.stores.conftest import Server, committed, new_listener, running
 
 pytestmark = pytest.mark.anyio
 
