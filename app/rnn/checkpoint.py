@@ -4,7 +4,7 @@ Knows nothing of the store around the folder: labels, publishing and the search 
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,13 +98,16 @@ def write_draft(folder: Path, draft: CheckpointDraft) -> list[str]:
     return names
 
 
-def read_checkpoint(folder: Path, manifest: Manifest) -> tuple[RecurrentNetwork, Catalogue]:
+def read_checkpoint(
+    folder: Path, manifest: Manifest, check: Callable[[Path, Mapping[str, str]], None] = check_files
+) -> tuple[RecurrentNetwork, Catalogue]:
     """Check every file against the manifest, then read the network (its weights mapped) and the catalogue.
 
+    `check` is told the folder and the SHA-256 of each file, and raises when one differs.
     The probe is asked again, so that a network which computes something else than it did when it was trained never
     serves. Raises CorruptCheckpoint or IncompatibleCheckpoint, naming the file.
     """
-    check_files(folder, manifest.files)
+    check(folder, manifest.files)
     network = read_network(folder / WEIGHTS_FILE, manifest.network)
     catalogue = read_checkpoint_catalogue(folder, manifest)
     _check_sizes(len(catalogue), manifest.network.catalogue_size)

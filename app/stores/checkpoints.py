@@ -16,6 +16,7 @@ from app.rnn.manifest import CHECKPOINT_ID, Manifest, read_manifest
 from app.stores.aside import REMOVING, aside, sweep
 from app.stores.durable_files import locked, sync
 from app.stores.labels import LABELS, LOCK_FILE, Labels, previous_stable, read_labels
+from app.stores.verified import check_unless_verified, forget
 
 if TYPE_CHECKING:
     from app.rnn.checkpoint import CheckpointDraft
@@ -96,7 +97,10 @@ class CheckpointStore:
         return manifest
 
     def load(self, name: str) -> "Predictor":
-        """Return the checkpoint's predictor, every file verified, the weights mapped, and the first steps taken."""
+        """Return the checkpoint's predictor, every file verified, the weights mapped, and the first steps taken.
+
+        Files of a large checkpoint that were verified on this machine and not touched since are not hashed again.
+        """
         from app.rnn.checkpoint import LOAD_TOLERANCE, read_checkpoint
         from app.rnn.checkpoint_index import read_checkpoint_index
         from app.rnn.checkpoint_mixture import read_checkpoint_mixture
@@ -104,7 +108,7 @@ class CheckpointStore:
 
         folder = self._folder(name)
         manifest = read_manifest(folder)
-        network, catalogue = read_checkpoint(folder, manifest)
+        network, catalogue = read_checkpoint(folder, manifest, check_unless_verified)
         mixture = read_checkpoint_mixture(folder, manifest, network, LOAD_TOLERANCE)
         index = read_checkpoint_index(folder, manifest)
         predictor = Predictor(manifest.checkpoint_id, network, catalogue, mixture, self._hidden_precision, index)
@@ -140,6 +144,7 @@ class CheckpointStore:
             for checkpoint_id in removed:
                 # Renamed first: a half-removed checkpoint must not be listed either.
                 (self._root / checkpoint_id).rename(self._root / f"{REMOVING}{checkpoint_id}")
+                forget(self._root / checkpoint_id)
             sync(self._root)
             sweep(self._root)
         return removed

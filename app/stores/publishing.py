@@ -38,6 +38,7 @@ from app.rnn.weights import read_network
 from app.stores.durable_files import replace_file, sync, sync_tree
 from app.stores.search_index import build_search_index
 from app.stores.track_search import TrackSearch
+from app.stores.verified import remember
 
 
 def publish(root: Path, folder: Path, draft: CheckpointDraft) -> Manifest:
@@ -50,6 +51,8 @@ def publish(root: Path, folder: Path, draft: CheckpointDraft) -> Manifest:
         replace_file(folder / MANIFEST_FILE, manifest.to_json())
         _check_written(folder, manifest, draft)
         if _show(root, folder, manifest.checkpoint_id):
+            if draft.is_indexed:
+                remember(root / manifest.checkpoint_id, files)
             return manifest
         # Somebody published the same content within this second; the next one has another id.
         time.sleep(1.0)
