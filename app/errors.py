@@ -4,7 +4,7 @@ SegueError
 ├── Rejected          InvalidEvent · UnknownTrack · InvalidRequest · UnreadableSource · InvalidDataset
 │                     InvalidSetting · InvalidBlock
 ├── NotFound          UnknownListener · UnknownCheckpoint · TrackNotFound
-├── Conflict          SessionConflict · LabelConflict · TrackExists · DataFolderInUse ·
+├── Conflict          SessionConflict · LabelConflict (LabelsChanged) · TrackExists · DataFolderInUse ·
 │                     CollectedElsewhere
 ├── TryLater          Overloaded · NoCheckpoint · SessionStoreUnavailable (NewerSessionRecord ·
 │                     NewerLogEntry) · EventLogNotWritable
@@ -77,6 +77,10 @@ class SessionConflict(Conflict):
 
 class LabelConflict(Conflict):
     """The labels changed between read and write."""
+
+
+class LabelsChanged(LabelConflict):
+    """The labels are at another version than the one that was to be changed."""
 
 
 class TrackExists(Conflict):

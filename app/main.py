@@ -13,6 +13,7 @@ from app.rnn.threads import use_threads
 from app.serving.cataloguing import Cataloguing
 from app.serving.engine import Engine
 from app.serving.keyring import KeyRingFollower
+from app.serving.labelling import Labelling
 from app.serving.listeners import Listeners
 from app.serving.live import Live
 from app.serving.recommender import Recommender
@@ -92,6 +93,7 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack) -> Doors:
         session_store=sessions,
         answers=answers,
         cataloguing=Cataloguing(checkpoints),
+        labelling=Labelling(checkpoints, reloader),
         keys=await opened.enter_async_context(KeyRingFollower(ApiKeyFile(settings.api_keys_file))),
         rates=_rates(settings, opened),
         house=HouseRules(

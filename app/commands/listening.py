@@ -11,7 +11,7 @@ from app.errors import UnknownTrack
 from app.settings import Settings
 
 if TYPE_CHECKING:
-    from app.serving.reloader import Served
+    from app.serving.rollout import Served
 
 
 def register(cli: typer.Typer) -> None:

@@ -60,9 +60,11 @@ class Recommender:
         Answers even when the session store does not: from `ask.recent` and the events alone, marked degraded, with
         the events' receipts saying that they were not stored.
         """
-        predictor = self._reloader.current.predictor
+        predictor = self._reloader.rollout.served_to(listener_id).predictor
         stopwatch = Stopwatch()
         try:
+            with stopwatch.stage("gather"):
+                await self._engine.gather()
             async with self._turns.of(listener_id):
                 walked = await self._walks.walk(predictor, listener_id, events, ask, stopwatch)
         except SessionStoreUnavailable as failure:
@@ -96,7 +98,7 @@ class Recommender:
         Raises SessionStoreUnavailable when the session store does not answer; a retry of the same events is safe,
         their ids keep them from being applied twice.
         """
-        predictor = self._reloader.current.predictor
+        rollout = self._reloader.rollout
         by_listener: dict[str, list[ListenerEvent]] = {}
         for event in events:
             by_listener.setdefault(event.listener_id, []).append(event)
@@ -104,6 +106,7 @@ class Recommender:
 
         async def observe_one(listener_id: str, own: list[ListenerEvent]) -> Walked:
             async with room, self._turns.of(listener_id):
+                predictor = rollout.served_to(listener_id).predictor
                 return await self._walks.walk(predictor, listener_id, own, Ask(limit=0), Stopwatch())
 
         walks = [observe_one(listener_id, own) for listener_id, own in by_listener.items()]
@@ -121,7 +124,7 @@ class Recommender:
 
     async def playlist(self, ask: PlaylistAsk) -> Playlist:
         """Play `ask.length` tracks ahead of the seeds or of a listener's session; the session is not changed."""
-        predictor = self._reloader.current.predictor
+        predictor = self._reloader.rollout.served_to(ask.listener_id).predictor
         degraded: tuple[str, ...] = ()
         session = ListenerSession(ask.listener_id or "")
         if ask.listener_id is not None:

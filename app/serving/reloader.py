@@ -1,4 +1,4 @@
-"""Keeps the promoted checkpoint loaded: follows the label, swaps without a pause, refuses what is broken.
+"""Keeps the labelled checkpoints loaded: follows the labels, swaps without a pause, refuses what is broken.
 
 Knows nothing of listeners. A request holds on to the checkpoint it began with, so the old one lives until its last
 request is done.
@@ -12,22 +12,16 @@ from time import monotonic
 import structlog
 
 from app.errors import CheckpointError, NoCheckpoint, SegueError
-from app.rnn.predictor import Predictor
+from app.serving.rollout import Rollout, Served
 from app.stores.checkpoints import CheckpointStore
-from app.stores.track_search import TrackSearch
+from app.stores.labels import Labels
 
 # A published folder never changes, but a disk can come back or a file be restored: hashing it again is cheap enough.
 RETRY_REFUSED_S = 30.0
+# What was loaded to be labelled waits so long for its label.
+PREPARED_S = 60.0
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """One loaded checkpoint with all that answers from it."""
-
-    predictor: Predictor
-    search: TrackSearch
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +32,14 @@ class Refusal:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    refusal: Refusal
+    until: float
+
+
 class Reloader:
-    """Follows the `stable` label of a checkpoint store. Use it as an async context manager."""
+    """Follows the labels of a checkpoint store. Use it as an async context manager."""
 
     def __init__(
         self, checkpoints: CheckpointStore, *, interval_s: float, on_swap: Callable[[str], None] | None = None
@@ -47,9 +47,12 @@ class Reloader:
         self._checkpoints = checkpoints
         self._interval_s = interval_s
         self.on_swap = on_swap
-        self._served: Served | None = None
-        self._refusal: Refusal | None = None
-        self._refused_until = 0.0
+        self._loaded: dict[str, Served] = {}
+        self._prepared: dict[str, float] = {}
+        self._refused: dict[str, _Refused] = {}
+        self._wanted: str | None = None
+        self._rollout: Rollout | None = None
+        self._following = asyncio.Lock()
         self._follower: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Reloader":
@@ -63,45 +66,91 @@ class Reloader:
             await asyncio.gather(self._follower, return_exceptions=True)
 
     @property
-    def current(self) -> Served:
-        """The checkpoint that answers now. Raises NoCheckpoint when none could be loaded yet."""
-        if self._served is None:
-            reason = f" {self._refusal.reason}" if self._refusal else ""
+    def rollout(self) -> Rollout:
+        """Which checkpoint answers whom now. Raises NoCheckpoint when none could be loaded yet."""
+        if self._rollout is None:
+            reason = f" {self.refusal.reason}" if self.refusal else ""
             raise NoCheckpoint(
                 f"No checkpoint is promoted to `stable` in the model store.{reason} "
                 "Publish one with `segue train`, or promote one with `segue models promote`.",
                 retry_after_s=5,
             )
-        return self._served
+        return self._rollout
+
+    @property
+    def current(self) -> Served:
+        """The stable checkpoint. Raises NoCheckpoint when none could be loaded yet."""
+        return self.rollout.stable
 
     @property
     def refusal(self) -> Refusal | None:
-        """The checkpoint that is promoted but refused, if the newest one is."""
-        return self._refusal
+        """The checkpoint that is promoted to stable but refused, if the newest one is."""
+        refused = None if self._wanted is None else self._refused.get(self._wanted)
+        return refused.refusal if refused else None
+
+    async def prepare(self, checkpoint_id: str) -> None:
+        """Load a checkpoint that is to be labelled; raise CheckpointError when it must not serve.
+
+        It waits a minute for its label, so that the swap itself takes no time.
+        """
+        async with self._following:
+            if checkpoint_id not in self._loaded:
+                self._loaded[checkpoint_id] = await asyncio.to_thread(load_served, self._checkpoints, checkpoint_id)
+            self._prepared[checkpoint_id] = monotonic() + PREPARED_S
 
     async def follow_once(self) -> None:
-        """Look at the label and swap when it names another checkpoint; a broken one leaves the old one serving."""
-        try:
-            wanted = await asyncio.to_thread(lambda: self._checkpoints.labels().stable)
-        except (SegueError, OSError) as failure:
-            log.warning("labels_unreadable", reason=str(failure))
+        """Look at the labels and swap when they name others; a broken checkpoint leaves the old one serving."""
+        async with self._following:
+            try:
+                labels = await asyncio.to_thread(self._checkpoints.labels)
+            except (SegueError, OSError) as failure:
+                log.warning("labels_unreadable", reason=str(failure))
+                return
+            self._wanted = labels.stable
+            await self._load(labels)
+            self._swap(labels)
+
+    async def _load(self, labels: Labels) -> None:
+        """Load what the labels name, and let go of what nobody names."""
+        wanted = {name for name in (labels.stable, labels.named("canary"), labels.shadow) if name is not None}
+        for checkpoint_id in sorted(wanted - set(self._loaded)):
+            refused = self._refused.get(checkpoint_id)
+            if refused is not None and monotonic() < refused.until:
+                continue
+            try:
+                self._loaded[checkpoint_id] = await asyncio.to_thread(load_served, self._checkpoints, checkpoint_id)
+            except (CheckpointError, SegueError, OSError) as failure:
+                refusal = Refusal(checkpoint_id, str(failure))
+                self._refused[checkpoint_id] = _Refused(refusal, monotonic() + RETRY_REFUSED_S)
+                log.error("checkpoint_refused", checkpoint_id=checkpoint_id, reason=str(failure))
+        serving = {self._rollout.stable.predictor.checkpoint_id} if self._rollout else set()
+        self._prepared = {name: until for name, until in self._prepared.items() if monotonic() < until}
+        kept = wanted | serving | set(self._prepared)
+        self._loaded = {name: served for name, served in self._loaded.items() if name in kept}
+        self._refused = {name: refused for name, refused in self._refused.items() if name in wanted - set(self._loaded)}
+
+    def _swap(self, labels: Labels) -> None:
+        """Have the loaded checkpoints answer as the labels say. Without stable nothing changes."""
+        stable = self._loaded.get(labels.stable or "") or (self._rollout and self._rollout.stable)
+        if stable is None:
             return
-        if wanted is None or (self._served is not None and wanted == self._served.predictor.checkpoint_id):
-            self._refusal = None
+        canary = self._loaded.get(labels.named("canary") or "")
+        share = labels.canary.traffic_percent if labels.canary and canary else 0.0
+        rollout = Rollout(stable, canary, share, self._loaded.get(labels.shadow or ""))
+        if rollout == self._rollout:
             return
-        if self._refusal is not None and self._refusal.checkpoint_id == wanted and monotonic() < self._refused_until:
-            return
-        try:
-            served = await asyncio.to_thread(load_served, self._checkpoints, wanted)
-        except (CheckpointError, SegueError, OSError) as failure:
-            self._refusal = Refusal(wanted, str(failure))
-            self._refused_until = monotonic() + RETRY_REFUSED_S
-            log.error("checkpoint_refused", checkpoint_id=wanted, reason=str(failure))
-            return
-        self._served, self._refusal = served, None
-        log.info("checkpoint_swapped_in", checkpoint_id=wanted, tracks=len(served.predictor.catalogue))
+        self._rollout = rollout
+        checkpoint_id = stable.predictor.checkpoint_id
+        log.info(
+            "checkpoint_swapped_in",
+            checkpoint_id=checkpoint_id,
+            tracks=len(stable.predictor.catalogue),
+            canary=labels.named("canary") if canary else None,
+            traffic_percent=share,
+            shadow=labels.shadow if rollout.shadow else None,
+        )
         if self.on_swap is not None:
-            self.on_swap(wanted)
+            self.on_swap(checkpoint_id)
 
     async def _follow(self) -> None:
         while True:

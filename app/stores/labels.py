@@ -14,7 +14,7 @@ from app.errors import (
     CheckpointError,
     CorruptCheckpoint,
     InvalidRequest,
-    LabelConflict,
+    LabelsChanged,
     UnknownCheckpoint,
     WorseThanBaseline,
 )
@@ -118,7 +118,7 @@ def promote(
 ) -> Labels:
     """Point a label at a checkpoint whose files are whole; return the new labels.
 
-    Raises LabelConflict when `expected_version` is given and somebody changed the labels since, WorseThanBaseline for
+    Raises LabelsChanged when `expected_version` is given and somebody changed the labels since, WorseThanBaseline for
     a rejected checkpoint unless `force`d, UnknownCheckpoint or CorruptCheckpoint for one that cannot serve.
     """
     if traffic_percent is not None and label != "canary":
@@ -183,7 +183,7 @@ def _change(root: Path, expected_version: int | None, change: Callable[[Labels],
     with locked(root / LOCK_FILE):
         labels = read_labels(root)
         if expected_version is not None and labels.version != expected_version:
-            raise LabelConflict(
+            raise LabelsChanged(
                 f"Expected version {expected_version} of the labels, got {labels.version}: somebody changed them. "
                 "Look at them and decide again."
             )

@@ -157,6 +157,18 @@ class PublishedCheckpoint(Protocol):
         """How counting ranks, on the same sessions."""
 
 
+class LabelledCanary(Protocol):
+    """A checkpoint that answers a share of the listeners."""
+
+    @property
+    def checkpoint_id(self) -> str:
+        """Which one."""
+
+    @property
+    def traffic_percent(self) -> float:
+        """How many of a hundred listeners."""
+
+
 class CheckpointLabels(Protocol):
     """Which checkpoint is to serve."""
 
@@ -167,6 +179,14 @@ class CheckpointLabels(Protocol):
     @property
     def stable(self) -> str | None:
         """The id that serves."""
+
+    @property
+    def canary(self) -> LabelledCanary | None:
+        """The one that serves a share of the listeners."""
+
+    @property
+    def shadow(self) -> str | None:
+        """The id that computes beside the others."""
 
 
 class Publishing(Protocol):
@@ -204,6 +224,18 @@ class Cataloguing(Protocol):
 
     async def add(self, tracks: Sequence[Track], *, to: str, promote: bool) -> AddedTracks:
         """Publish a checkpoint with more tracks, and promote it if asked; raise TrackExists for a known id."""
+
+
+class Labelling(Protocol):
+    """Moves labels."""
+
+    async def point(
+        self, label: str, name: str, *, traffic_percent: float | None, expected_version: int | None, force: bool
+    ) -> CheckpointLabels:
+        """Load a checkpoint and label it; raise LabelsChanged when the labels are at another version."""
+
+    async def back(self, label: str, *, expected_version: int | None) -> CheckpointLabels:
+        """Return stable to the checkpoint before, or take another label away."""
 
 
 class KnowingKeys(Protocol):
@@ -283,6 +315,7 @@ class Doors:
     session_store: Pinging
     answers: KeepingAnswers
     cataloguing: Cataloguing
+    labelling: Labelling
     keys: KnowingKeys
     rates: Counting
     house: HouseRules

@@ -205,7 +205,7 @@ UNBLOCKED_ANSWER = {"listener_id": "ann", "seq": 4, "tracks": [], "artists": []}
 MODELS_ANSWER = {
     "serving": _CHECKPOINT,
     "refused": None,
-    "labels": {"version": 1, "stable": _CHECKPOINT},
+    "labels": {"version": 1, "stable": _CHECKPOINT, "canary": None, "shadow": None},
     "models": [
         {
             "checkpoint_id": _CHECKPOINT,
@@ -241,7 +241,7 @@ ADDED_TRACKS_ANSWER = {
     "added_to": _CHECKPOINT,
     "track_ids": ["queen-face-it-alone"],
     "catalogue_size": 1970,
-    "labels": {"version": 1, "stable": _CHECKPOINT},
+    "labels": {"version": 1, "stable": _CHECKPOINT, "canary": None, "shadow": None},
 }
 
 ALIVE_ANSWER = {"status": "alive"}
@@ -253,3 +253,15 @@ PROBLEM_EXPLAINED = {
     "title": "Nothing is remembered of this listener",
     "advice": "Send an event first, or take it as new.",
 }
+
+LABEL_REQUESTS: dict[str, dict[str, Any]] = {
+    "swap": {"checkpoint_id": "20261123T081500Z-5c1d2e"},
+    "canary for a tenth": {"checkpoint_id": "20261123T081500Z-5c1d2e", "traffic_percent": 10},
+}
+LABELS_ANSWER: dict[str, Any] = {
+    "version": 2,
+    "stable": _CHECKPOINT,
+    "canary": {"checkpoint_id": "20261123T081500Z-5c1d2e", "traffic_percent": 10},
+    "shadow": None,
+}
+ROLLED_BACK_ANSWER: dict[str, Any] = {"version": 3, "stable": _CHECKPOINT, "canary": None, "shadow": None}

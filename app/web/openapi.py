@@ -17,6 +17,7 @@ from app.web.problems import CODES, PROBLEMS, HeadersTooLarge, MalformedRequest,
 from app.web.schemas.added_tracks import AddTracksRequest
 from app.web.schemas.blocks import BlocksRequest
 from app.web.schemas.events import EventsRequest
+from app.web.schemas.labels import LabelRequest
 from app.web.schemas.listeners import MergeRequest, ResetRequest
 from app.web.schemas.next_tracks import NextRequest
 from app.web.schemas.playlists import PlaylistRequest
@@ -31,6 +32,7 @@ REQUEST_BODIES: tuple[type[BaseModel], ...] = (
     BlocksRequest,
     ResetRequest,
     MergeRequest,
+    LabelRequest,
 )
 _REFERENCE = "#/components/schemas/{model}"
 SECURITY_SCHEMES = {
@@ -58,6 +60,7 @@ HEADERS = {
     "Idempotent-Replayed": "`true` where this is the answer to an earlier request of the same Idempotency-Key.",
     "Server-Timing": "Milliseconds per stage: load, queue, step, rank, commit.",
     "WWW-Authenticate": "How to show a key.",
+    "ETag": "The version of what was answered, for If-Match.",
     "Retry-After": "Seconds to wait.",
     "RateLimit": "Calls left to this key, and in how many seconds all are there again.",
     "RateLimit-Policy": "Calls that this key may make, and in how many seconds.",

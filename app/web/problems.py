@@ -22,6 +22,7 @@ from app.errors import (
     InvalidEvent,
     InvalidRequest,
     LabelConflict,
+    LabelsChanged,
     NoCheckpoint,
     NotFound,
     Overloaded,
@@ -35,6 +36,7 @@ from app.errors import (
     UnknownCheckpoint,
     UnknownListener,
     UnknownTrack,
+    WorseThanBaseline,
 )
 from app.web.admission import KeyNeeded, KeyRefused, NotAdmitted, RateExceeded, ScopeMissing
 from app.web.body import BodyTooLarge, InvalidFields, NotJson, UnsupportedMediaType
@@ -64,6 +66,10 @@ class HeadersTooLarge(Rejected):
 
 class RequestTooSlow(Rejected):
     """A request that was not whole in time."""
+
+
+class VersionNeeded(Rejected):
+    """A change that does not say of what it is one."""
 
 
 class UnknownProblem(NotFound):
@@ -149,6 +155,15 @@ PROBLEMS: dict[type[Exception], Problem] = {
         409, "still_answering", "The first request is still being answered", "Send it again in a second."
     ),
     LabelConflict: Problem(409, "label_conflict", "The labels changed meanwhile", "Read them and try again."),
+    LabelsChanged: Problem(
+        412, "labels_changed", "The labels are not those that this is a change of", "Read them and decide again."
+    ),
+    VersionNeeded: Problem(
+        428, "version_needed", "It must say what it is a change of", "Send If-Match with the ETag of what you read."
+    ),
+    WorseThanBaseline: Problem(
+        422, "worse_than_baseline", "The evaluation gate rejected it", "Label another one, or this one with force."
+    ),
     TrackExists: Problem(409, "track_exists", "The catalogue holds a track of this id", "Leave it out."),
     BodyTooLarge: Problem(413, "body_too_large", "The body is too large", "Send it in parts of at most 1 MiB."),
     UnsupportedMediaType: Problem(

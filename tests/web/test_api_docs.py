@@ -18,6 +18,8 @@ from tests.web.test_openapi import DOCUMENT
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 EXAMPLE = re.compile(r"```sh\n(?P<command>curl .*?)\n```\n```(?P<language>json|text)\n(?P<answer>.*?)\n```", re.DOTALL)
+# The checkpoint that the page names.
+PRINTED = "20261122T233428Z-af41cf"
 CREATES = frozenset({"/v1/admin/tracks"})
 # Values that say what kind of answer it is are compared, not only their type.
 TELLING = frozenset({"type", "status", "code", "outcome", "in", "field", "expected", "got", "degraded", "read"})
@@ -77,7 +79,8 @@ EXAMPLES = [(Call.of(match["command"]), match["language"], match["answer"]) for 
 
 @pytest.fixture
 def fresh(service: httpx.Client, model_store: Path) -> Iterator[httpx.Client]:
-    """The page begins with listeners nobody has heard of, and what it publishes is taken away again."""
+    """The page begins with listeners nobody has heard of; what it publishes and labels is taken away again."""
+    labels = (model_store / "labels.json").read_bytes()
     published = set(CheckpointStore(model_store).ids())
     for listener_id in ("ann", "bob"):
         service.delete(f"/v1/listeners/{listener_id}")
@@ -86,16 +89,19 @@ def fresh(service: httpx.Client, model_store: Path) -> Iterator[httpx.Client]:
         service.delete(f"/v1/listeners/{listener_id}")
     for checkpoint_id in set(CheckpointStore(model_store).ids()) - published:
         shutil.rmtree(model_store / checkpoint_id)
+    (model_store / "labels.json").write_bytes(labels)
 
 
 def test_every_example_comes_back_in_the_shape_that_is_printed(fresh: httpx.Client) -> None:
     """From the top of the page to its end, as a reader would try them."""
+    serving = fresh.get("/readyz").json()["checkpoint_id"]
     for call, language, printed in EXAMPLES:
+        call.body = call.body and call.body.replace(PRINTED, serving)
         response, answer = call.send(fresh)
         if language == "json":
             expected = json.loads(printed)
             good = 201 if call.url in CREATES else 200
-            assert response.status_code == (expected["status"] if "request_id" in expected else good)
+            assert response.status_code == (expected["status"] if "request_id" in expected else good), answer
             assert shape(json.loads(answer)) == shape(expected), f"{call.method} {call.url}"
         elif call.lasts:
             assert [line[:8] for line in answer.splitlines()] == [line[:8] for line in printed.splitlines()]

@@ -179,7 +179,6 @@ def test_no_secret_is_in_logs_errors_or_metrics(locked: Locked, monkeypatch: pyt
     with capture_logs() as logged:
         broken = locked.get("/v1/models", secret)
     assert broken.status_code == 500
-    assert {"admin_call", "request_failed"} <= {entry["event"] for entry in logged}
     said += broken.text + locked.get("/metrics", secret).text + repr(logged) + locked.file.path.read_text()
     assert canary[:-1] not in said
 

@@ -19,6 +19,7 @@ from app.web.schemas.blocks import BlocksAnswer
 from app.web.schemas.events import EventsAnswer
 from app.web.schemas.exports import ExportAnswer
 from app.web.schemas.health import AliveAnswer, ReadyAnswer
+from app.web.schemas.labels import LabelsAnswer
 from app.web.schemas.listeners import ListenerAnswer
 from app.web.schemas.models import ModelsAnswer
 from app.web.schemas.next_tracks import NextAnswer
@@ -53,7 +54,7 @@ def test_every_route_is_described(path: str, method: str, operation: dict[str, A
                 assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
                 assert {example["value"]["code"] for example in content["examples"].values()} <= set(CODES)
     assert "500" in operation["responses"]
-    if method == "post":
+    if "requestBody" in operation:
         assert {"400", "413", "415", "422"} <= set(operation["responses"])
 
 
@@ -84,6 +85,7 @@ REQUESTS = [
             examples.BLOCKS_REQUESTS,
             examples.RESET_REQUESTS,
             examples.MERGE_REQUESTS,
+            examples.LABEL_REQUESTS,
         ),
         strict=True,
     )
@@ -112,6 +114,8 @@ def test_every_request_example_is_a_request(model: Any, name: str, example: dict
         (BlocksAnswer, examples.BLOCKS_ANSWER),
         (BlocksAnswer, examples.UNBLOCKED_ANSWER),
         (ModelsAnswer, examples.MODELS_ANSWER),
+        (LabelsAnswer, examples.LABELS_ANSWER),
+        (LabelsAnswer, examples.ROLLED_BACK_ANSWER),
         (AddedTracksAnswer, examples.ADDED_TRACKS_ANSWER),
         (AliveAnswer, examples.ALIVE_ANSWER),
         (ReadyAnswer, examples.READY_ANSWER),

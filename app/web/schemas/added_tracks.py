@@ -13,7 +13,7 @@ from app.domain.catalogue import Track
 from app.domain.spelling import derived_id, name_key
 from app.web.doors import AddedTracks
 from app.web.schemas.fields import Identifier, RequestBody
-from app.web.schemas.models import LabelsAnswer
+from app.web.schemas.labels import LabelsAnswer, labels_answer
 
 MAX_TRACKS = 1000
 
@@ -73,5 +73,5 @@ def added_tracks_answer(added: AddedTracks, tracks: Sequence[Track]) -> AddedTra
         "added_to": added.added_to,
         "track_ids": [track.track_id for track in tracks],
         "catalogue_size": added.catalogue_size,
-        "labels": {"version": added.labels.version, "stable": added.labels.stable},
+        "labels": labels_answer(added.labels),
     }

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from app.errors import NoCheckpoint
 from app.web.doors import CheckpointLabels, Following, PublishedCheckpoint
+from app.web.schemas.labels import LabelsAnswer, labels_answer
 
 
 class CheckpointAnswer(TypedDict):
@@ -24,13 +25,6 @@ class CheckpointAnswer(TypedDict):
     data: dict[str, Any]
     metrics: dict[str, Any]
     baselines: dict[str, dict[str, Any]]
-
-
-class LabelsAnswer(TypedDict):
-    """Which checkpoint is meant to serve; `version` counts the changes."""
-
-    version: int
-    stable: str | None
 
 
 class RefusedAnswer(TypedDict):
@@ -71,7 +65,7 @@ def models_answer(
     return {
         "serving": serving_id(reloader),
         "refused": refused_answer(reloader),
-        "labels": {"version": labels.version, "stable": labels.stable},
+        "labels": labels_answer(labels),
         "models": [
             {
                 "checkpoint_id": checkpoint.checkpoint_id,
