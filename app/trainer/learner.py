@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from torch import Tensor
 from torch.nn import functional
 
@@ -25,13 +26,24 @@ from app.trainer.pairwise_losses import PAIRWISE_LOSSES
 from app.trainer.recipe import Recipe
 from app.trainer.session_parallel import SessionParallel
 from app.trainer.team import ALONE, Team
+from app.trainer.trait_table import TraitTable
 
 
 class Learner:
     """A network, its optimisers and the sessions it learns from."""
 
-    def __init__(self, sessions: Sessions, catalogue_size: int, recipe: Recipe, team: Team = ALONE) -> None:
-        """Take what to learn from, and with whom: everyone in a team is given the same sessions."""
+    def __init__(
+        self,
+        sessions: Sessions,
+        catalogue_size: int,
+        recipe: Recipe,
+        team: Team = ALONE,
+        traits: sparse.csr_array | None = None,
+    ) -> None:
+        """Take what to learn from, and with whom: everyone in a team is given the same sessions.
+
+        `traits` (V, F) says which tracks have which traits, if those are to be learned too.
+        """
         if team.size > 1 and recipe.session_parallel:
             raise InvalidRequest(
                 f"Expected a recipe that reads whole sessions, which several processes can share, got session_parallel "
@@ -39,11 +51,11 @@ class Learner:
             )
         self._team = team
         torch.manual_seed(recipe.seed)
-        self.network = RecurrentNetwork(recipe.network(catalogue_size))
+        self._network = RecurrentNetwork(recipe.network(catalogue_size))
         if recipe.cooccurrence_start:
             self._start_from(cooccurrence_vectors(sessions, catalogue_size, recipe.embedding_size, recipe.seed))
-        team.start_alike(list(self.network.state_dict().values()))
-        table = self.network.output_table if recipe.pull_back else None
+        team.start_alike(list(self._network.state_dict().values()))
+        table = self._network.output_table if recipe.pull_back else None
         self.start = None if table is None else table.detach().clone()
         """The unit-length rows (V, K) the output table begins as, if it is to be pulled back to them."""
         self.batches = (
@@ -52,25 +64,36 @@ class Learner:
             else Batches(sessions, recipe.batch_events, recipe.window, recipe.learn_start)
         )
         # What sessions read in parallel have come to; whole sessions begin and end within a batch.
-        self._hidden = self.network.start(recipe.session_parallel)
+        self._hidden = self._network.start(recipe.session_parallel)
         plays = np.bincount(sessions.tracks, minlength=catalogue_size).astype(np.int64)
         self._candidates = candidates_for(plays, recipe.negatives, recipe.negatives_power, recipe.full_softmax_up_to)
         self._recipe = recipe
-        parameters = dict(self.network.named_parameters())
-        self._tables: dict[str, TableAdagrad] = {
-            # A batch's gradient is a mean over its events, so the inertia of one event is that much smaller.
-            name: TableAdagrad(parameters.pop(name), recipe.row_adagrad, recipe.table_inertia / recipe.batch_events**2)
-            for name in ("input_table", "output_table", "output_bias")
-            if name in parameters
-        }
+        parameters = dict(self._network.named_parameters())
+        # A batch's gradient is a mean over its events, so the inertia of one event is that much smaller.
+        inertia = recipe.table_inertia / recipe.batch_events**2
+        self._tables: dict[str, TableAdagrad | TraitTable] = {}
+        for name in ("input_table", "output_table", "output_bias"):
+            if (table := parameters.pop(name, None)) is not None:
+                self._tables[name] = (
+                    TableAdagrad(table, recipe.row_adagrad, inertia)
+                    if traits is None or table.dim() == 1
+                    else TraitTable(table, traits, plays > 0, recipe.row_adagrad, inertia)
+                )
         self._dense = parameters
         self._optimizer = new_optimizer(recipe.optimizer, list(parameters.values()), recipe.learning_rate)
 
+    @property
+    def network(self) -> RecurrentNetwork:
+        """The network with all that it has learned so far."""
+        for table in self._tables.values():
+            table.settle()
+        return self._network
+
     def _start_from(self, vectors: NDArray[np.float32]) -> None:
         with torch.no_grad():
-            self.network.input_table.copy_(torch.from_numpy(vectors))
-            if self.network.output_table is not None and self.network.output_table.shape == vectors.shape:
-                self.network.output_table.copy_(torch.from_numpy(vectors))
+            self._network.input_table.copy_(torch.from_numpy(vectors))
+            if self._network.output_table is not None and self._network.output_table.shape == vectors.shape:
+                self._network.output_table.copy_(torch.from_numpy(vectors))
 
     def step(self, epoch: int, number: int, windows: NDArray[np.int64], progress: float) -> tuple[float, int]:
         """Learn from one batch; return its mean loss and how many targets it had.
@@ -116,7 +139,7 @@ class Learner:
         """Leave at the weights `share` times the gradient of the batch's mean loss; return `share` times the loss."""
         if not len(candidates.columns):
             return 0.0
-        self.network.train()
+        self._network.train()
         outputs, hidden = self._read(
             batch.inputs, rows["input_table"], gathered["input_table"], self._state_before(batch)
         )
@@ -165,17 +188,17 @@ class Learner:
         present = tracks != PADDING
         places = tracks.clamp(min=0)
         looked_up = functional.embedding(places if rows is None else torch.searchsorted(rows, places), gathered)
-        return self.network.read(looked_up, None if bool(present.all()) else present, hidden)
+        return self._network.read(looked_up, None if bool(present.all()) else present, hidden)
 
     def _ranking_rows(
         self, candidates: NDArray[np.int64] | None, rows: dict[str, Tensor | None], gathered: dict[str, Tensor]
     ) -> Tensor:
         if "output_table" in gathered:
-            return self.network.ranking_rows(gathered["output_table"])
+            return self._network.ranking_rows(gathered["output_table"])
         own, vectors = rows["input_table"], gathered["input_table"]
         if candidates is not None and own is not None:
             vectors = functional.embedding(torch.searchsorted(own, torch.from_numpy(candidates)), vectors)
-        return self.network.ranking_rows(vectors)
+        return self._network.ranking_rows(vectors)
 
     def _move(
         self,
@@ -210,7 +233,8 @@ class Learner:
     def tensors(self) -> dict[str, Tensor]:
         """Return everything that learning has changed, by name; the tensors are those in use, not copies."""
         kept = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
-        kept.update({f"squares.{name}": table.squares for name, table in self._tables.items()})
+        for name, table in self._tables.items():
+            kept.update({f"{what}.{name}": tensor for what, tensor in table.tensors.items()})
         for name, parameter in self._dense.items():
             for what, tensor in self._optimizer.state[parameter].items():
                 kept[f"{self._recipe.optimizer}.{what}.{name}"] = tensor
@@ -221,9 +245,10 @@ class Learner:
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Go on from what `tensors` returned."""
         weights = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
-        self.network.load_state_dict(weights)
+        self._network.load_state_dict(weights)
         for name, table in self._tables.items():
-            table.squares.copy_(tensors[f"squares.{name}"])
+            for what, tensor in table.tensors.items():
+                tensor.copy_(tensors[f"{what}.{name}"])
         for name, parameter in self._dense.items():
             parts = ("step", "exp_avg", "exp_avg_sq", "sum")
             kept = {what: tensors.get(f"{self._recipe.optimizer}.{what}.{name}") for what in parts}

@@ -22,6 +22,14 @@ class TableAdagrad:
         self._by_row = by_row and table.dim() > 1
         self.squares = torch.full((len(table), 1) if self._by_row else table.shape, inertia)
 
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that learning has changed beside the table, by name; the tensors are those in use."""
+        return {"squares": self.squares}
+
+    def settle(self) -> None:
+        """Bring the table up to date, which it always is."""
+
     def gather(self, rows: Tensor | None) -> Tensor:
         """Return the rows (C, ...), or the whole table, as a leaf that collects its own gradient."""
         return (self._table.detach() if rows is None else self._table[rows]).requires_grad_()

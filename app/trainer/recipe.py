@@ -23,6 +23,8 @@ class Recipe:
     Start: with `cooccurrence_start` the tracks' vectors begin as those of tracks heard near each other
     (`cooccurrence.py`), else at random. With `pull_back` the output table is afterwards moved back toward that start,
     as far as validation says (`pull_back.py`).
+    Side information: with `traits` a track's vectors are the sums of its own and those of its artist, genre, tags and
+    decade, as far as other tracks share them (`trait_table.py`).
     Sampling: catalogues of at most `full_softmax_up_to` tracks are ranked whole at each step; of larger ones the
     batch's targets and `negatives` tracks, drawn in proportion to (plays)^`negatives_power`. With `log_q` the softmax
     over them is corrected for how likely each was to be drawn.
@@ -65,6 +67,7 @@ class Recipe:
     layer_norm: bool = False
     cooccurrence_start: bool = False
     pull_back: bool = False
+    traits: bool = False
     full_softmax_up_to: int = 5000
     negatives: int = 4096
     negatives_power: float = 0.5

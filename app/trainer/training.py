@@ -22,6 +22,7 @@ from app.trainer.runs import RunFolder, RunState
 from app.trainer.team import ALONE, Team
 from app.trainer.temperature import fit_temperature
 from app.trainer.trained import EpochRecord, TrainedNetwork
+from app.trainer.trait_table import shared_traits
 from app.trainer.validation import Validation, thinned, validate
 
 SAVE_EVERY_S = 30.0
@@ -92,6 +93,7 @@ class _Run:
     ) -> None:
         self._sessions = dataset.sessions
         self._catalogue_size = len(dataset.catalogue)
+        self._traits = shared_traits(dataset.catalogue) if recipe.traits else None
         self._older, newest = dataset.sessions.split(recipe.validation_share)
         self._newest = thinned(newest, recipe.validation_targets)
         if not len(self._older) or len(newest.tracks) == len(newest):
@@ -172,12 +174,13 @@ class _Run:
         while state.epoch <= self._best:
             self._epoch(learner, self._best + 1)
             self._end_epoch(learner)
+        network = learner.network
         if learner.start is not None:
-            pull_back(learner.network, learner.start, state.pull_back)
-        return learner.network.state_dict()
+            pull_back(network, learner.start, state.pull_back)
+        return network.state_dict()
 
     def _learner(self, sessions: Sessions) -> Learner:
-        learner = Learner(sessions, self._catalogue_size, self._recipe, self._team)
+        learner = Learner(sessions, self._catalogue_size, self._recipe, self._team, self._traits)
         if self._kept:
             learner.restore(self._kept)
             self._kept = {}
