@@ -1,7 +1,7 @@
 """Micro-batches for the model, and who takes the step: the event loop itself where it is short, else a thread.
 
-While a step is taken, who comes gathers; what has gathered goes together next. A batch leaves an idle model at once
-unless more are about to come, which it waits for, within bounds. Knows nothing of sessions or of what a step computes.
+Requests gather at their beginning, for a bounded moment and only while more are coming; those that set out together
+then load, step and commit together. Knows nothing of sessions or of what a step computes.
 
 A thread would spare the event loop the wait, but the two share one interpreter lock, which changes hands at every
 operation of a step: that costs more than a short step takes (docs/decisions/serving.md).
@@ -11,7 +11,7 @@ import asyncio
 import queue
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter, thread_time
 from typing import Protocol
@@ -68,22 +68,22 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """What came of a batch: steps, or why there are none; when it began and ended, and its processor time.
+    """What came of a batch: steps, or why there are none; when it began and ended, and what it cost, in seconds.
 
-    What a step would take in the event loop is its processor time: a thread also waits for the interpreter lock.
+    What a step of the thread would take in the event loop is its processor time: it waits for the interpreter lock too.
     """
 
     batch: Sequence[_Waiting]
     steps: list[Step] | Exception
     began: float
     ended: float
-    cpu_s: float
+    cost_s: float
 
 
 class Engine:
     """Batches requests for the model. Use it as an async context manager.
 
-    A batch waits for company for `batch_wait_us` at most. A request that would be the `queue_size`-th to wait, or that
+    Who gathers waits for `batch_wait_us` at most. A request that would be the `queue_size`-th to wait, or that
     has waited for `patience_s`, is refused. Steps that take `short_s` or less are taken by the event loop.
     """
 
@@ -106,6 +106,7 @@ class Engine:
         self._thread = threading.Thread(target=self._work, name="model", daemon=True)
         self._at_work = False
         self._departure: asyncio.Handle | None = None
+        self._gathering: list[asyncio.Future[None]] = []
 
     async def __aenter__(self) -> "Engine":
         self._thread.start()
@@ -116,6 +117,8 @@ class Engine:
             self._departure.cancel()
         for waiting in self._waiting:
             waiting.answer.cancel()
+        for gathered in self._gathering:
+            gathered.cancel()
         self._batches.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -123,6 +126,27 @@ class Engine:
     def queue_length(self) -> int:
         """Requests that wait for the model thread now."""
         return len(self._waiting)
+
+    async def gather(self) -> None:
+        """Wait for company where some is about to come: who sets out together shares round trips and steps."""
+        self._pace.arrived(perf_counter())
+        wait_s = self._pace.wait_s()
+        if not wait_s:
+            return
+        loop = asyncio.get_running_loop()
+        gathered: asyncio.Future[None] = loop.create_future()
+        if not self._gathering:
+            loop.call_later(wait_s, self._set_out)
+        self._gathering.append(gathered)
+        if len(self._gathering) >= self._batch_size:
+            self._set_out()
+        await gathered
+
+    def _set_out(self) -> None:
+        gathered, self._gathering = self._gathering, []
+        for one in gathered:
+            if not one.done():
+                one.set_result(None)
 
     async def step(self, predictor: Predictor, request: StepRequest) -> TimedStep:
         """Read and rank one request in the next batch of its checkpoint.
@@ -135,12 +159,10 @@ class Engine:
             )
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[TimedStep] = loop.create_future()
-        now = perf_counter()
-        self._pace.arrived(now)
-        self._waiting.append(_Waiting(predictor, request, answer, now))
+        self._waiting.append(_Waiting(predictor, request, answer, perf_counter()))
         if not self._at_work and self._departure is None:
-            wait_s = self._pace.wait_s()
-            self._departure = loop.call_later(wait_s, self._depart) if wait_s else loop.call_soon(self._depart)
+            # After what is ready to run: those who set out together arrive together.
+            self._departure = loop.call_soon(self._depart)
         return await answer
 
     def _depart(self) -> None:
@@ -151,7 +173,7 @@ class Engine:
             self._at_work = False
         elif self._durations.are_short(batch[0].predictor, len(batch)):
             self._at_work = True
-            self._hand_out(_take(batch))
+            self._hand_out(_take(batch, perf_counter))
         else:
             self._at_work = True
             self._batches.put(_Batch(asyncio.get_running_loop(), batch))
@@ -176,7 +198,7 @@ class Engine:
     def _work(self) -> None:
         """Run on the model thread: one batch after the other."""
         while (batch := self._batches.get()) is not None:
-            batch.loop.call_soon_threadsafe(self._hand_out, _take(batch.waiting))
+            batch.loop.call_soon_threadsafe(self._hand_out, _take(batch.waiting, thread_time))
 
     def _hand_out(self, taken: _Taken) -> None:
         """Answer a batch, and let the next one leave."""
@@ -190,22 +212,22 @@ class Engine:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(steps)
             return
-        self._durations.note(batch[0].predictor, len(batch), taken.cpu_s)
+        self._durations.note(batch[0].predictor, len(batch), taken.cost_s)
         step_us = int((taken.ended - taken.began) * 1e6)
         for waiting, step in zip(batch, steps, strict=True):
             if not waiting.answer.done():
                 waiting.answer.set_result(TimedStep(step, int((taken.began - waiting.since) * 1e6), step_us))
 
 
-def _take(batch: Sequence[_Waiting]) -> _Taken:
-    """Take a batch's step."""
-    began, cpu_s = perf_counter(), thread_time()
+def _take(batch: Sequence[_Waiting], clock: Callable[[], float]) -> _Taken:
+    """Take a batch's step; `clock` tells what it costs."""
+    began, cost_s = perf_counter(), clock()
     steps: list[Step] | Exception
     try:
         steps = batch[0].predictor.step([waiting.request for waiting in batch])
     except Exception as failure:  # whatever it was belongs to the callers of this batch; the engine goes on
         steps = failure
-    return _Taken(batch, steps, began, perf_counter(), thread_time() - cpu_s)
+    return _Taken(batch, steps, began, perf_counter(), clock() - cost_s)
 
 
 def _too_late(patience_s: float) -> Overloaded:

@@ -17,9 +17,11 @@ from app.domain.session import ListenerSession, SessionLimits
 from app.domain.taking_in import TakenIn, session_of, take_in
 from app.errors import SessionStoreUnavailable
 from app.serving.engine import Engine, Predictor
+from app.serving.judging import Judge
 from app.serving.naming import recommendation_id
 from app.serving.playlists import PlaylistWalk
 from app.serving.reloader import Reloader
+from app.serving.rollout import Rollout
 from app.serving.turns import Turns
 from app.serving.walks import Walked, Walks
 from app.stores.session_store import SessionStore
@@ -45,6 +47,7 @@ class Recommender:
         limits: SessionLimits,
         turns: Turns,
         clock: Callable[[], float] = time,
+        judge: Judge | None = None,
     ) -> None:
         self._reloader = reloader
         self._engine = engine
@@ -53,6 +56,7 @@ class Recommender:
         self._turns = turns
         self._clock = clock
         self._walks = Walks(engine, sessions, limits, clock)
+        self._judge = judge
 
     async def observe(self, listener_id: str, events: Sequence[ListenerEvent], ask: Ask) -> Recommendation:
         """Take in one listener's events, in order, and rank what may follow them.
@@ -60,7 +64,8 @@ class Recommender:
         Answers even when the session store does not: from `ask.recent` and the events alone, marked degraded, with
         the events' receipts saying that they were not stored.
         """
-        predictor = self._reloader.rollout.served_to(listener_id).predictor
+        rollout = self._reloader.rollout
+        predictor = rollout.served_to(listener_id).predictor
         stopwatch = Stopwatch()
         try:
             with stopwatch.stage("gather"):
@@ -75,6 +80,7 @@ class Recommender:
                 EventReceipt(event.event_id, listener_id, Outcome.REJECTED, 0, NOT_CONFIRMED) for event in events
             )
             walked = Walked(session, ranking, receipts, (STATE_UNAVAILABLE,))
+        self._judged(rollout, walked, events)
         return _recommendation(predictor, listener_id, walked, ask, stopwatch)
 
     async def recommend(self, ask: Ask, events: Sequence[ListenerEvent] = ()) -> Recommendation:
@@ -107,7 +113,9 @@ class Recommender:
         async def observe_one(listener_id: str, own: list[ListenerEvent]) -> Walked:
             async with room, self._turns.of(listener_id):
                 predictor = rollout.served_to(listener_id).predictor
-                return await self._walks.walk(predictor, listener_id, own, Ask(limit=0), Stopwatch())
+                walked = await self._walks.walk(predictor, listener_id, own, Ask(limit=0), Stopwatch())
+            self._judged(rollout, walked, own)
+            return walked
 
         walks = [observe_one(listener_id, own) for listener_id, own in by_listener.items()]
         # All of them run to their end before a failure is passed on: none is cut off between step and commit.
@@ -133,6 +141,10 @@ class Recommender:
             except SessionStoreUnavailable:
                 degraded = (STATE_UNAVAILABLE,)
         return await PlaylistWalk(self._engine, predictor, self._limits, self._clock).walk(session, ask, degraded)
+
+    def _judged(self, rollout: Rollout, walked: Walked, events: Sequence[ListenerEvent]) -> None:
+        if self._judge is not None and walked.before is not None and events:
+            self._judge.consider(rollout, walked.before, events, walked.receipts)
 
     def _carried(self, predictor: Predictor, listener_id: str, events: Sequence[ListenerEvent], ask: Ask) -> TakenIn:
         """Return the session that a request carries by itself: what it says was heard, and its events."""

@@ -1,6 +1,7 @@
 """The engine batches, refuses early, drops who has left, and never mixes checkpoints."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -39,12 +40,6 @@ def request(row: int, limit: int = 5) -> StepRequest:
 
 def engine(batch_size: int = 8, batch_wait_us: int = 0, queue_size: int = 100) -> Engine:
     return Engine(batch_size=batch_size, batch_wait_us=batch_wait_us, queue_size=queue_size)
-
-
-async def crowd(running: Engine, predictor: CountingPredictor) -> None:
-    """So many at once that the next one has reason to expect company."""
-    await asyncio.gather(*(running.step(predictor, request(row)) for row in range(V)))
-    predictor.batches.clear()
 
 
 async def test_requests_that_arrive_together_share_batches() -> None:
@@ -87,35 +82,53 @@ async def test_a_full_queue_says_no_at_once() -> None:
 async def test_who_has_left_is_not_computed() -> None:
     """A caller that is gone before the batch is formed costs no step."""
     predictor = CountingPredictor("one")
-    async with engine(batch_wait_us=50_000) as running:
-        await crowd(running, predictor)
+    async with engine() as running:
         gone = asyncio.create_task(running.step(predictor, request(1)))
         stays = asyncio.create_task(running.step(predictor, request(2)))
-        await asyncio.sleep(0.005)
-        gone.cancel()
+        asyncio.get_running_loop().call_soon(gone.cancel)
         await stays
     assert predictor.batches == [1]
 
 
-async def test_who_is_alone_does_not_wait_for_company() -> None:
+async def test_who_is_alone_sets_out_at_once() -> None:
     """A wait would only make a lonely request late; it is for crowds."""
-    async with engine(batch_wait_us=100_000) as running:
-        timed = await running.step(CountingPredictor("one"), request(1))
-    assert timed.queue_us < 100_000
+    async with engine(batch_wait_us=60_000_000) as running:
+        async with asyncio.timeout(5):
+            await running.gather()
+
+
+async def test_a_crowd_sets_out_together() -> None:
+    """A whole batch does not wait for more; less than one waits for the rest."""
+    async with engine(batch_wait_us=60_000_000) as running:
+        crowd = [asyncio.create_task(running.gather()) for _ in range(60)]
+        await asyncio.sleep(0.01)
+        left = [one for one in crowd if not one.done()]
+        assert len(left) < 8
+        rest = [asyncio.create_task(running.gather()) for _ in range(8 - len(left))]
+        async with asyncio.timeout(5):
+            await asyncio.gather(*left, *rest)
+
+
+async def test_one_who_leaves_the_crowd_leaves_alone() -> None:
+    async with engine(batch_wait_us=20_000) as running:
+        crowd = [asyncio.create_task(running.gather()) for _ in range(60)]
+        await asyncio.sleep(0)
+        crowd[-1].cancel()
+        ends = await asyncio.gather(*crowd, return_exceptions=True)
+    assert ends[:-1] == [None] * 59
 
 
 async def test_who_waited_beyond_patience_is_refused_and_not_computed() -> None:
     """Nobody waits for that answer any more; who came later is answered."""
     predictor = CountingPredictor("one")
-    async with Engine(batch_size=8, batch_wait_us=50_000, queue_size=100, patience_s=0.02) as running:
-        await crowd(running, predictor)
-        late = asyncio.create_task(running.step(predictor, request(1)))
-        await asyncio.sleep(0.04)
-        answered = await running.step(predictor, request(2))
-        with pytest.raises(Overloaded, match="waited"):
-            await late
-    assert len(answered.step.ranking.tracks) == 5
-    assert predictor.batches == [1]
+    async with Engine(batch_size=1, batch_wait_us=0, queue_size=100, patience_s=0.02, short_s=1.0) as running:
+        await running.step(predictor, request(0))
+        first, late = (asyncio.create_task(running.step(predictor, request(row))) for row in (1, 2))
+        asyncio.get_running_loop().call_soon(time.sleep, 0.05)
+        answers = await asyncio.gather(first, late, return_exceptions=True)
+        assert [isinstance(answer, Overloaded) for answer in answers] == [True, True]
+        assert len((await running.step(predictor, request(3))).step.ranking.tracks) == 5
+    assert predictor.batches == [1, 1]
 
 
 async def test_a_failed_batch_fails_its_callers_and_no_others() -> None:
@@ -130,10 +143,11 @@ async def test_a_failed_batch_fails_its_callers_and_no_others() -> None:
 
 
 async def test_times_say_where_a_request_waited() -> None:
-    """Waiting for company counts as queue, not as step."""
+    """Waiting for the model counts as queue, not as step."""
     predictor = CountingPredictor("one")
-    async with engine(batch_wait_us=20_000) as running:
-        await crowd(running, predictor)
-        timed = await running.step(predictor, request(1))
+    async with engine() as running:
+        asked = asyncio.create_task(running.step(predictor, request(1)))
+        asyncio.get_running_loop().call_soon(time.sleep, 0.02)
+        timed = await asked
     assert timed.queue_us >= 20_000
     assert timed.step_us > 0
