@@ -5,6 +5,10 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 DATA ?=
 RECIPES ?=
+TRACKS ?=
+RATE ?=
+PEER ?=
+OVERLOAD ?=
 CHECK ?=
 # Where pip may find a small CPU build of torch first, e.g. PyTorch's own CPU wheel index; empty: wherever pip looks anyway.
 TORCH_INDEX ?=
@@ -14,7 +18,7 @@ MINUTES ?= 3
 # Test processes side by side. One thread each: on a busy core two threads of a matrix product wait for each other.
 TEST_JOBS ?= auto
 
-.PHONY: run test test-faults test-kills lint types format docs bench bench-quality clean demo help
+.PHONY: run test test-faults test-kills lint types format docs bench bench-quality bench-serving clean demo help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -53,11 +57,15 @@ docs: $(READY) ## write the generated pages again
 	$(BIN)/segue docs
 
 bench: $(READY) ## print what the benchmarks measure
-	@ls benchmarks/*.py | grep -v quality_ | sed 's|/|.|; s|\.py$$||; s|^|$(BIN)/python -m |'
+	@ls benchmarks/*.py | grep -v -e quality_ -e serving_ | sed 's|/|.|; s|\.py$$||; s|^|$(BIN)/python -m |'
 
 bench-quality: $(READY) ## how good each recipe is; DATA=... RECIPES=... CHECK=1
 	$(BIN)/python -m benchmarks.quality $(if $(DATA),--data $(DATA)) $(if $(RECIPES),--recipes $(RECIPES)) \
 		$(if $(CHECK),--check)
+
+bench-serving: $(READY) ## how many requests a second, how soon; TRACKS=... RATE=... CHECK=1 PEER=none OVERLOAD=1
+	$(BIN)/python -m benchmarks.serving $(if $(TRACKS),--tracks $(TRACKS)) $(if $(RATE),--rate $(RATE)) \
+		$(if $(PEER),--peer $(PEER)) $(if $(OVERLOAD),--overload) $(if $(CHECK),--check)
 
 clean: ## remove the environment and the caches; data and checkpoints stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -37,8 +37,9 @@ class Predictor(Protocol):
         """Read and rank a batch; the answer to each request does not depend on its company."""
 
 
-# How long the event loop may be held up. A caller waits for as long in the worst case, whoever takes the step.
-SHORT_S = 0.005
+# How long the event loop may be held up. Its callers would wait for as long anyway, and far longer while two threads
+# pass the interpreter lock to and fro under load.
+SHORT_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
