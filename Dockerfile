@@ -12,6 +12,7 @@ RUN python -m venv /opt/segue \
     && /opt/segue/bin/pip install -c constraints.txt ${TORCH_INDEX:+--retries 0 --extra-index-url "$TORCH_INDEX"} torch
 ENV PATH=/opt/segue/bin:$PATH
 COPY app app
+COPY segue_client segue_client
 RUN groupadd --system --gid 10001 segue \
     && useradd --system --uid 10001 --gid segue --home-dir /srv/segue segue \
     && mkdir -p /var/lib/segue/model_store /var/lib/segue/data \

@@ -1,6 +1,7 @@
 """Imports point one way only, as docs/architecture.md draws them."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,12 @@ def test_every_module_says_what_it_is() -> None:
     """A module docstring names the noun, and what it knows nothing of."""
     for path in MODULES:
         assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+
+
+@pytest.mark.parametrize("path", sorted((APP.parent / "segue_client").rglob("*.py")), ids=lambda path: path.name)
+def test_the_client_stands_alone(path: Path) -> None:
+    """An app installs httpx and pydantic with it, and nothing of the server's."""
+    for name in imports_of(path):
+        home = name.split(".")[0]
+        assert home in {"segue_client", "httpx", "pydantic"} or home in sys.stdlib_module_names, f"{path.name}: {name}"
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
