@@ -46,6 +46,14 @@ class EventOutcome(Answer):
     detail: str | None = None
 
 
+class Pool(Answer):
+    """How many tracks could come, before and after what was excluded, and how many each rule took."""
+
+    before: int
+    after: int
+    rules: dict[str, int] = {}
+
+
 class Recommendation(Answer):
     """The next tracks, most probable first.
 
@@ -60,6 +68,8 @@ class Recommendation(Answer):
     tracks: tuple[RankedTrack, ...]
     events: tuple[EventOutcome, ...] = ()
     unknown_tracks: tuple[str, ...] = ()
+    pool: Pool | None = None
+    shortfall: str | None = None
     degraded: tuple[str, ...] = ()
 
 
@@ -71,7 +81,9 @@ class Playlist(Answer):
     seeds: tuple[str, ...] = ()
     unknown_tracks: tuple[str, ...] = ()
     tracks: tuple[RankedTrack, ...]
+    duration_s: int = 0
     seed: int | None = None
+    pool: Pool | None = None
     shortfall: str | None = None
     degraded: tuple[str, ...] = ()
 

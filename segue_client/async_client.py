@@ -73,8 +73,13 @@ class AsyncSegue:
         """Find tracks by title, artist or both; typos are forgiven."""
         return await self.run(self._flows.search(query, limit))
 
-    async def playlist(self, seeds: Sequence[str] = (), *, n: int | None = None, **asked: Any) -> Playlist:
-        """Play ahead of seeds, or of a `listener_id`; docs/api.md lists what else may be asked."""
+    async def playlist(
+        self, seeds: Sequence[str | dict[str, Any]] = (), *, n: int | None = None, **asked: Any
+    ) -> Playlist:
+        """Play ahead of seeds (track ids, or `{"artist": …}` and the like), or of a `listener_id`.
+
+        docs/api.md lists what else may be asked.
+        """
         return await self.run(self._flows.playlist(given(seeds=seeds, n=n, **asked)))
 
     async def flush(self) -> int:
@@ -103,9 +108,10 @@ class AsyncSegue:
         """Read a stream over as many connections as it takes."""
         while not following.is_over:
             timeout = httpx.Timeout(self._http.timeout.connect, read=SILENCE_S)
-            asked = {"params": following.asked, "headers": following.headers, "timeout": timeout}
             try:
-                async with self._http.stream("GET", following.path, **asked) as response:
+                async with self._http.stream(
+                    "GET", following.path, params=following.asked, headers=following.headers, timeout=timeout
+                ) as response:
                     if response.is_error and response.status_code not in LATER:
                         await response.aread()
                         raise Refused.of(response)

@@ -58,8 +58,11 @@ class Segue:
         """Find tracks by title, artist or both; typos are forgiven."""
         return self.run(self._flows.search(query, limit))
 
-    def playlist(self, seeds: Sequence[str] = (), *, n: int | None = None, **asked: Any) -> Playlist:
-        """Play ahead of seeds, or of a `listener_id`; docs/api.md lists what else may be asked."""
+    def playlist(self, seeds: Sequence[str | dict[str, Any]] = (), *, n: int | None = None, **asked: Any) -> Playlist:
+        """Play ahead of seeds (track ids, or `{"artist": …}` and the like), or of a `listener_id`.
+
+        docs/api.md lists what else may be asked.
+        """
         return self.run(self._flows.playlist(given(seeds=seeds, n=n, **asked)))
 
     def flush(self) -> int:
@@ -88,9 +91,10 @@ class Segue:
         """Read a stream over as many connections as it takes."""
         while not following.is_over:
             timeout = httpx.Timeout(self._http.timeout.connect, read=SILENCE_S)
-            asked = {"params": following.asked, "headers": following.headers, "timeout": timeout}
             try:
-                with self._http.stream("GET", following.path, **asked) as response:
+                with self._http.stream(
+                    "GET", following.path, params=following.asked, headers=following.headers, timeout=timeout
+                ) as response:
                     if response.is_error and response.status_code not in LATER:
                         response.read()
                         raise Refused.of(response)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.domain.playlist import Choosing, Playlist, PlaylistAsk
+from app.domain.playlist import Choosing, Playlist, PlaylistAsk, Seed
 from app.errors import UnknownTrack
 from app.settings import Settings
 
@@ -40,7 +40,7 @@ def generate(
     served = load_served(CheckpointStore(store or Settings().model_store), checkpoint)
     ask = PlaylistAsk(
         length=length,
-        seeds=tuple(_track_id(text, served) for text in seed),
+        seeds=tuple(Seed(_track_id(text, served)) for text in seed),
         choosing=Choosing.SAMPLE if sample else Choosing.GREEDY,
         temperature=temperature,
         top_k=top_k,

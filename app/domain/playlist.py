@@ -4,12 +4,25 @@ Knows nothing of the network; it is handed one ranking at a time.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from random import Random
 
-from app.domain.recommendation import RankedTrack
+from app.domain.catalogue import Track
+from app.domain.recommendation import Ask, RankedTrack
+from app.domain.rules import NO_RULES, Rules
+
+# A track of which nobody told how long it is counts as long as a single usually is.
+USUAL_S = 210
+
+
+class SeedKind(StrEnum):
+    """What a seed names."""
+
+    TRACK = "track"
+    ARTIST = "artist"
+    TAG = "tag"
 
 
 class Choosing(StrEnum):
@@ -20,15 +33,29 @@ class Choosing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Seed:
+    """Where a playlist starts: a track by its id, or some tracks of an artist or with a tag.
+
+    The heavier, the later it is read: what the network read last counts most.
+    """
+
+    name: str
+    kind: SeedKind = SeedKind.TRACK
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class PlaylistAsk:
-    """What the caller wants: `length` tracks after `seeds` (track ids, oldest first) or a listener's session.
+    """What the caller wants: `length` tracks after `seeds`, or after a listener's session and then the seeds.
+
+    With `duration_s` the playlist ends with the track that fills so many seconds, at `length` tracks at the latest.
 
     Sampling draws from the `top_k` most probable tracks whose probabilities, raised to 1/temperature, reach
     `top_p` together. The same `seed` gives the same playlist from the same start and checkpoint.
     """
 
     length: int
-    seeds: tuple[str, ...] = ()
+    seeds: tuple[Seed, ...] = ()
     listener_id: str | None = None
     choosing: Choosing = Choosing.GREEDY
     temperature: float = 1.0
@@ -38,11 +65,23 @@ class PlaylistAsk:
     exclude: tuple[str, ...] = ()
     exclude_artists: tuple[str, ...] = ()
     artist_gap: int = 0
+    rules: Rules = NO_RULES
+    duration_s: int | None = None
+
+    @property
+    def standing(self) -> Ask:
+        """The rules that hold from the first track to the last; the gaps and the share of an artist move along."""
+        unmoved = replace(self.rules, album_gap=0, max_per_artist=None)
+        return Ask(limit=1, exclude=self.exclude, exclude_artists=self.exclude_artists, rules=unmoved)
 
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """The tracks in playing order. `shortfall` says why there are fewer than were asked for, if so."""
+    """The tracks in playing order. `shortfall` says why there are fewer than were asked for, if so.
+
+    `seeds` are the track ids that were read, in their order. `pool_before`, `pool_after` and `taken` count the
+    candidates for the last track, or for the one that could not be found, and those each rule took of them.
+    """
 
     playlist_id: str
     checkpoint_id: str
@@ -52,6 +91,19 @@ class Playlist:
     seed: int | None = None
     shortfall: str | None = None
     degraded: tuple[str, ...] = ()
+    pool_before: int = 0
+    pool_after: int = 0
+    taken: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def duration_s(self) -> int:
+        """How long it plays, as far as the catalogue knows."""
+        return sum(map(playing_s, (ranked.track for ranked in self.tracks)))
+
+
+def playing_s(track: Track) -> int:
+    """Return how long a track plays."""
+    return USUAL_S if track.duration_s is None else track.duration_s
 
 
 def nucleus(probabilities: Sequence[float], temperature: float, top_p: float) -> list[float]:

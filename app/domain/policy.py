@@ -1,48 +1,96 @@
-"""What may not come next for this listener, and why there is a limit to asking.
+"""What may not come next for this listener, and which rule says so.
 
 Knows nothing of probabilities: it only names the rows a ranking must leave out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
 
 from app.domain.blocks import holding
 from app.domain.catalogue import Catalogue
 from app.domain.recommendation import Ask
+from app.domain.rules import NO_RULES
 from app.domain.session import ListenerSession
+from app.domain.shelves import shelves_of
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusions:
+    """The rows that may not come, by the rule that takes them; several rules may take the same row."""
+
+    by_rule: Mapping[str, Set[int]]
+
+    @property
+    def rows(self) -> frozenset[int]:
+        """Every row that may not come."""
+        return frozenset[int]().union(*self.by_rule.values())
+
+    @property
+    def taken(self) -> dict[str, int]:
+        """How many rows each rule takes; rules that take none are left out."""
+        return {rule: len(rows) for rule, rows in self.by_rule.items() if rows}
+
+
+NOTHING = Exclusions({})
+
+
+def exclusions(session: ListenerSession, ask: Ask, catalogue: Catalogue, now: float) -> Exclusions:
+    """Return every catalogue row that may not be suggested at `now`, by rule.
+
+    What was heard lately is left out with all its releases, unless the caller allows repeats; what the listener
+    skipped in this listening session, blocked tracks and artists and the caller's own rules always are.
+    """
+    blocked = _songs((block.what for block in holding(session.blocked_tracks, now)), catalogue)
+    for block in holding(session.blocked_artists, now):
+        blocked.update(catalogue.of_artist(block.what))
+    excluded = _songs(ask.exclude, catalogue)
+    for artist in ask.exclude_artists:
+        excluded.update(catalogue.of_artist(artist))
+    by_rule: dict[str, Set[int]] = {
+        "blocked": blocked,
+        "excluded": excluded,
+        "skipped": _songs((heard.track_id for heard in session.current if heard.kind.withdraws), catalogue),
+    }
+    if not ask.allow_repeats:
+        by_rule["heard"] = _songs((heard.track_id for heard in session.recent), catalogue)
+        by_rule["heard"] |= _songs(ask.recent, catalogue)
+    heard_ids = (*ask.recent, *(heard.track_id for heard in session.recent))
+    if ask.artist_gap:
+        by_rule["artist_gap"] = of_artists(_rows(heard_ids[-ask.artist_gap :], catalogue), catalogue)
+    if ask.rules.album_gap:
+        by_rule["album_gap"] = of_albums(_rows(heard_ids[-ask.rules.album_gap :], catalogue), catalogue)
+    if ask.rules != NO_RULES:
+        by_rule |= shelves_of(catalogue).failing(ask.rules)
+    return Exclusions(by_rule)
 
 
 def excluded_rows(session: ListenerSession, ask: Ask, catalogue: Catalogue, now: float) -> frozenset[int]:
-    """Return every catalogue row that may not be suggested at `now`.
-
-    What was heard lately is left out with all its releases, unless the caller allows repeats; what the listener
-    skipped in this listening session, blocked tracks and artists and the caller's own exclusions always are.
-    """
-    rows = _songs((block.what for block in holding(session.blocked_tracks, now)), catalogue)
-    rows |= _songs(ask.exclude, catalogue)
-    rows |= _songs((heard.track_id for heard in session.current if heard.kind.withdraws), catalogue)
-    if not ask.allow_repeats:
-        rows |= _songs((heard.track_id for heard in session.recent), catalogue)
-        rows |= _songs(ask.recent, catalogue)
-    blocked_artists = (block.what for block in holding(session.blocked_artists, now))
-    for artist in (*blocked_artists, *ask.exclude_artists):
-        rows.update(catalogue.of_artist(artist))
-    if ask.artist_gap:
-        heard_ids = (*ask.recent, *(heard.track_id for heard in session.recent))
-        for artist in artists_of(heard_ids[-ask.artist_gap :], catalogue):
-            rows.update(catalogue.of_artist(artist))
-    return frozenset(rows)
+    """Return every catalogue row that may not be suggested at `now`."""
+    return exclusions(session, ask, catalogue, now).rows
 
 
-def artists_of(track_ids: Iterable[str], catalogue: Catalogue) -> set[str]:
-    """Return the artists of those tracks the catalogue holds."""
-    rows = (catalogue.index_of(track_id) for track_id in track_ids)
-    return {catalogue[row].artist for row in rows if row is not None}
+def of_artists(rows: Iterable[int], catalogue: Catalogue) -> set[int]:
+    """Return the rows of everything by the artists of these tracks."""
+    return {row for artist in {catalogue[row].artist for row in rows} for row in catalogue.of_artist(artist)}
+
+
+def of_albums(rows: Iterable[int], catalogue: Catalogue) -> set[int]:
+    """Return the rows of everything on the albums of these tracks."""
+    shelves = shelves_of(catalogue)
+    return {row for near in rows for row in shelves.of_album(near)}
+
+
+def shortfall(found: int, asked: int, catalogue: Catalogue, taken: Mapping[str, int]) -> str | None:
+    """Say why there are fewer tracks than were asked for, rule by rule; None where there are not."""
+    if found >= asked:
+        return None
+    rules = ", ".join(f"{rule} takes {rows}" for rule, rows in sorted(taken.items(), key=lambda item: -item[1]))
+    return f"{found} of {asked} tracks. Of the {len(catalogue)} tracks in the catalogue {rules or 'no rule takes any'}."
+
+
+def _rows(track_ids: Iterable[str], catalogue: Catalogue) -> list[int]:
+    return [row for row in map(catalogue.index_of, track_ids) if row is not None]
 
 
 def _songs(track_ids: Iterable[str], catalogue: Catalogue) -> set[int]:
-    rows: set[int] = set()
-    for track_id in track_ids:
-        row = catalogue.index_of(track_id)
-        if row is not None:
-            rows.update(catalogue.same_song(row))
-    return rows
+    return {release for row in _rows(track_ids, catalogue) for release in catalogue.same_song(row)}

@@ -3,8 +3,8 @@
 These are the words between `serving/` and `rnn/`; nothing here knows how a ranking is computed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from app.domain.session import StampedHidden
 
@@ -29,13 +29,14 @@ class Ranking:
     """The best tracks, most probable first.
 
     `probabilities` come from the softmax over the whole catalogue, before anything is excluded. `pool_before`
-    and `pool_after` count the candidates before and after exclusion.
+    and `pool_after` count the candidates before and after exclusion, `taken` those that each rule took.
     """
 
     tracks: Sequence[int]
     probabilities: Sequence[float]
     pool_before: int
     pool_after: int
+    taken: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

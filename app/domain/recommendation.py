@@ -3,11 +3,13 @@
 Knows nothing of how the ranking was made or how it is sent.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from app.domain.catalogue import Track
 from app.domain.events import Outcome
+from app.domain.rules import NO_RULES, Rules
 
 
 class RankedTrack(NamedTuple):
@@ -37,7 +39,8 @@ class Recommendation:
     """The next tracks for one listener at one moment.
 
     `degraded` names what was missing when the answer was made (`state_unavailable`: the session store did not
-    answer). `stage_us` holds microseconds spent per stage: load, queue, step, rank, commit.
+    answer). `taken` tells how many candidates each rule took, `shortfall` why there are fewer tracks than were asked
+    for, if so. `stage_us` holds microseconds spent per stage: load, queue, step, rank, commit.
     """
 
     recommendation_id: str
@@ -51,6 +54,8 @@ class Recommendation:
     pool_after: int
     degraded: tuple[str, ...] = ()
     stage_us: dict[str, int] = field(default_factory=dict)
+    taken: Mapping[str, int] = field(default_factory=dict)
+    shortfall: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +72,4 @@ class Ask:
     recent: tuple[str, ...] = ()
     allow_repeats: bool = False
     artist_gap: int = 0
+    rules: Rules = NO_RULES

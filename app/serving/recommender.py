@@ -12,6 +12,7 @@ import structlog
 
 from app.domain.events import ListenerEvent, Outcome
 from app.domain.playlist import Playlist, PlaylistAsk
+from app.domain.policy import shortfall
 from app.domain.recommendation import Ask, EventReceipt, RankedTrack, Recommendation
 from app.domain.session import ListenerSession, SessionLimits
 from app.domain.taking_in import TakenIn, session_of, take_in
@@ -178,4 +179,6 @@ def _recommendation(
         pool_after=walked.ranking.pool_after,
         degraded=walked.degraded,
         stage_us=stopwatch.stages_us,
+        taken=ranking.taken,
+        shortfall=shortfall(len(ranked), ask.limit, catalogue, ranking.taken),
     )

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from app.domain.catalogue import Catalogue
 from app.domain.event_log import LogEntry
 from app.domain.events import ListenerEvent
-from app.domain.policy import excluded_rows
+from app.domain.policy import NOTHING, exclusions
 from app.domain.ranking import Ranking, StepRequest
 from app.domain.recommendation import Ask, EventReceipt
 from app.domain.session import ListenerSession, SessionLimits
 from app.domain.taking_in import TakenIn, take_in
 from app.errors import SessionConflict
 from app.serving.engine import Engine, Predictor
+from app.serving.thinning import thinned_step
 from app.serving.tries import MANY, tries
 from app.stores.session_store import SessionStore
 from app.telemetry import Stopwatch
@@ -26,12 +27,16 @@ FULL_WALKS = 4
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """What one walk over a listener's session came to. `degraded` names what was missing on the way."""
+    """What one walk over a listener's session came to. `degraded` names what was missing on the way.
+
+    `before` is the session as it was stored, where the walk took it on in one piece.
+    """
 
     session: ListenerSession
     ranking: Ranking
     receipts: tuple[EventReceipt, ...]
     degraded: tuple[str, ...] = ()
+    before: ListenerSession | None = None
 
 
 class Walks:
@@ -63,7 +68,7 @@ class Walks:
             stored, heard = await self._heard(predictor, listener_id, events, stopwatch)
             read, ranking = await self.read(predictor, heard.session, ask, stopwatch)
             if await self._kept(read, stored, heard.entries, stopwatch):
-                return Walked(read, ranking, heard.receipts)
+                return Walked(read, ranking, heard.receipts, before=stored)
         async for _ in tries(MANY):
             stored, heard = await self._heard(predictor, listener_id, events, stopwatch)
             if await self._kept(heard.session, stored, heard.entries, stopwatch):
@@ -81,14 +86,15 @@ class Walks:
         """Let the network read what it has not read of a session, and rank; nothing is stored."""
         catalogue = predictor.catalogue
         hidden, unread = session.reading(predictor.checkpoint_id)
+        excluded = exclusions(session, ask, catalogue, self._clock()) if ask.limit else NOTHING
         request = StepRequest(
             hidden=hidden,
             tracks=_rows(unread, catalogue),
             recent=_rows(session.advancing, catalogue),
-            excluded=excluded_rows(session, ask, catalogue, self._clock()) if ask.limit else frozenset(),
+            excluded=excluded.rows,
             limit=ask.limit,
         )
-        timed = await self._engine.step(predictor, request)
+        timed = await thinned_step(self._engine, predictor, request, ask.rules, excluded.taken)
         stopwatch.add("queue", timed.queue_us)
         stopwatch.add("step", timed.step_us)
         return session.remembering(timed.step.hidden), timed.step.ranking

@@ -64,6 +64,11 @@ NEXT_REQUESTS: dict[str, Any] = {
         "n": 5,
         "artist_gap": 3,
     },
+    "by_rules": {
+        "recent": ["queen-bohemian-rhapsody"],
+        "n": 3,
+        "rules": {"year_from": 1970, "year_to": 1979, "tags_none": ["live"], "max_per_artist": 1},
+    },
     "start": {},
 }
 NEXT_ANSWER = {
@@ -74,7 +79,8 @@ NEXT_ANSWER = {
     "tracks": _RANKED,
     "events": [_APPLIED],
     "unknown_tracks": [],
-    "pool": {"before": 1969, "after": 1968},
+    "pool": {"before": 1969, "after": 1968, "rules": {"heard": 1}},
+    "shortfall": None,
     "degraded": [],
 }
 
@@ -121,6 +127,12 @@ PLAYLIST_REQUESTS: dict[str, Any] = {
         "top_p": 0.9,
         "seed": 7,
     },
+    "an_hour_from_an_artist_and_a_tag": {
+        "duration_s": 3600,
+        "seeds": [{"artist": "Queen", "weight": 2}, {"tag": "piano"}],
+        "artist_gap": 2,
+        "rules": {"album_gap": 5, "max_per_artist": 5},
+    },
 }
 PLAYLIST_ANSWER = {
     "playlist_id": "pl_4be0d1c26f63ab4087d9aa10",
@@ -128,7 +140,9 @@ PLAYLIST_ANSWER = {
     "seeds": ["queen-bohemian-rhapsody"],
     "unknown_tracks": [],
     "tracks": _RANKED,
+    "duration_s": 692,
     "seed": None,
+    "pool": {"before": 1969, "after": 1939, "rules": {"heard": 2, "artist_gap": 28}},
     "shortfall": None,
     "degraded": [],
 }
@@ -265,3 +279,18 @@ LABELS_ANSWER: dict[str, Any] = {
     "shadow": None,
 }
 ROLLED_BACK_ANSWER: dict[str, Any] = {"version": 3, "stable": _CHECKPOINT, "canary": None, "shadow": None}
+ONLINE_ANSWER: dict[str, Any] = {
+    "checkpoint_id": _CHECKPOINT,
+    "labels": [
+        {
+            "label": "stable",
+            "beside": "20261123T081500Z-5c1d2e",
+            "plays": 18422,
+            "hit_at_20": 0.391108,
+            "mrr_at_20": 0.182731,
+            "log_loss": 5.204117,
+            "skip_rate": 0.084301,
+        }
+    ],
+    "comparison": {"difference": -0.0712, "low": -0.1133, "high": -0.0291, "verdict": "worse"},
+}

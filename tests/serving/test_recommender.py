@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from app.domain.events import EventKind, Outcome
-from app.domain.playlist import Choosing, PlaylistAsk
+from app.domain.playlist import Choosing, PlaylistAsk, Seed
 from app.domain.recommendation import Ask, Recommendation
 from app.errors import Rejected, SessionStoreUnavailable, UnknownListener
 from app.serving.listeners import Listeners
@@ -203,7 +203,7 @@ async def test_a_playlist_repeats_nothing_and_changes_nothing(recommender: Recom
 
 async def test_a_greedy_playlist_is_the_walk_taken_by_hand(recommender: Recommender) -> None:
     """Each track is the first suggestion after all before it."""
-    playlist = await recommender.playlist(PlaylistAsk(length=5, seeds=("t3",)))
+    playlist = await recommender.playlist(PlaylistAsk(length=5, seeds=(Seed("t3"),)))
     heard = ["t3"]
     for ranked in playlist.tracks:
         answer = await recommender.recommend(Ask(limit=1, recent=tuple(heard)))
@@ -213,10 +213,10 @@ async def test_a_greedy_playlist_is_the_walk_taken_by_hand(recommender: Recommen
 
 async def test_a_drawn_playlist_can_be_drawn_again(recommender: Recommender) -> None:
     """The seed that was drawn is told; with it the same tracks come, with another one others."""
-    ask = PlaylistAsk(length=12, seeds=("t3",), choosing=Choosing.SAMPLE, top_k=50)
+    ask = PlaylistAsk(length=12, seeds=(Seed("t3"),), choosing=Choosing.SAMPLE, top_k=50)
     drawn = await recommender.playlist(ask)
     again = await recommender.playlist(
-        PlaylistAsk(length=12, seeds=("t3",), choosing=Choosing.SAMPLE, top_k=50, seed=drawn.seed)
+        PlaylistAsk(length=12, seeds=(Seed("t3"),), choosing=Choosing.SAMPLE, top_k=50, seed=drawn.seed)
     )
     other = await recommender.playlist(ask)
     assert [r.track for r in again.tracks] == [r.track for r in drawn.tracks]
@@ -225,7 +225,7 @@ async def test_a_drawn_playlist_can_be_drawn_again(recommender: Recommender) -> 
 
 async def test_the_artist_gap_moves_along(recommender: Recommender) -> None:
     """Of any four tracks in a row, no two are of one artist."""
-    playlist = await recommender.playlist(PlaylistAsk(length=30, seeds=("t3",), artist_gap=3))
+    playlist = await recommender.playlist(PlaylistAsk(length=30, seeds=(Seed("t3"),), artist_gap=3))
     artists = ["Artist 3", *(ranked.track.artist for ranked in playlist.tracks)]
     assert len(artists) == 31
     for position in range(len(artists) - 3):
@@ -234,7 +234,15 @@ async def test_the_artist_gap_moves_along(recommender: Recommender) -> None:
 
 async def test_seeds_nobody_knows_are_refused(recommender: Recommender) -> None:
     """One known seed is enough; none is a mistake worth a sentence."""
-    playlist = await recommender.playlist(PlaylistAsk(length=2, seeds=("nope", "t1")))
+    playlist = await recommender.playlist(
+        PlaylistAsk(
+            length=2,
+            seeds=(
+                Seed("nope"),
+                Seed("t1"),
+            ),
+        )
+    )
     assert playlist.unknown_tracks == ("nope",)
     with pytest.raises(Rejected, match="None of the 1 seeds"):
-        await recommender.playlist(PlaylistAsk(length=2, seeds=("nope",)))
+        await recommender.playlist(PlaylistAsk(length=2, seeds=(Seed("nope"),)))

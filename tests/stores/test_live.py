@@ -93,7 +93,7 @@ async def test_who_is_followed_may_change_at_any_time(embedded: Server) -> None:
         notices.unfollow(first)
         await until(lambda: (second, None) in ear.heard)
         # Both commands were read by the server in this order, on one connection.
-        await until(lambda: not embedded.nodes[0].pubsub_numsub(session_key(first))[0][1])  # type: ignore[no-untyped-call]
+        await until(lambda: not embedded.nodes[0].pubsub_numsub(session_key(first))[0][1])
         ear.heard.clear()
         await committed(store, first)
         await committed(store, second)
@@ -130,7 +130,7 @@ async def test_any_node_of_a_cluster_passes_notices_on(cluster: Server) -> None:
     store = SessionStore.connect(cluster.url, ttl_s=60, timeout_s=5.0)
     listeners = [new_listener() for _ in range(12)]
     async with hearing(cluster.url, *listeners) as (_, ear):
-        assert sum(bool(node.pubsub_numsub(LIVE_CHANNEL)[0][1]) for node in cluster.nodes) == 1  # type: ignore[no-untyped-call]
+        assert sum(bool(node.pubsub_numsub(LIVE_CHANNEL)[0][1]) for node in cluster.nodes) == 1
         for listener in listeners:
             await committed(store, listener)
         await until(lambda: {(listener, 1) for listener in listeners} <= {*ear.heard})

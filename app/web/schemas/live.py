@@ -12,6 +12,7 @@ from app.domain.events import ListenerEvent
 from app.domain.recommendation import Ask
 from app.web.schemas.events import MAX_EVENTS, EventBody
 from app.web.schemas.fields import ArtistGap, Identifier, RequestBody, TrackCount
+from app.web.schemas.rules import RulesBody, rules_of
 
 
 class LiveBegin(RequestBody):
@@ -23,13 +24,14 @@ class LiveBegin(RequestBody):
     )
     n: TrackCount = 20
     artist_gap: ArtistGap = 0
+    rules: RulesBody | None = Field(None, description="What else must hold of every track.")
     last_event_id: str | None = Field(
         None, max_length=256, description="The `recommendation_id` of the newest ranking you have."
     )
 
     def ask(self) -> Ask:
         """Return what is to be ranked."""
-        return Ask(limit=self.n, artist_gap=self.artist_gap)
+        return Ask(limit=self.n, artist_gap=self.artist_gap, rules=rules_of(self.rules))
 
 
 class LiveEvents(RequestBody):

@@ -13,6 +13,7 @@ from app.domain.events import ListenerEvent
 from app.domain.recommendation import Ask, Recommendation
 from app.web.schemas.events import MAX_EVENTS, EventAnswer, EventBody, event_answers
 from app.web.schemas.fields import ArtistGap, Exclude, ExcludeArtists, Identifier, RequestBody, TrackCount
+from app.web.schemas.rules import PoolAnswer, RulesBody, rules_of
 from app.web.schemas.tracks import RankedTrackAnswer, ranked_answers
 
 
@@ -43,6 +44,7 @@ class NextRequest(RequestBody):
     )
     allow_repeats: bool = Field(False, description="Whether tracks heard lately may come again.")
     artist_gap: ArtistGap = 0
+    rules: RulesBody | None = Field(None, description="What else must hold of every track.")
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -68,19 +70,13 @@ class NextRequest(RequestBody):
             recent=self.recent,
             allow_repeats=self.allow_repeats,
             artist_gap=self.artist_gap,
+            rules=rules_of(self.rules),
         )
 
     def listened(self) -> list[ListenerEvent]:
         """Return what the listener did, oldest first."""
         bodies = self.events if self.event is None else (self.event,)
         return [body.of(self.listener_id or "") for body in bodies]
-
-
-class PoolAnswer(TypedDict):
-    """How many tracks could come, before and after what was excluded."""
-
-    before: int
-    after: int
 
 
 class NextAnswer(TypedDict):
@@ -94,6 +90,7 @@ class NextAnswer(TypedDict):
     events: list[EventAnswer]
     unknown_tracks: tuple[str, ...]
     pool: PoolAnswer
+    shortfall: str | None
     degraded: tuple[str, ...]
 
 
@@ -107,6 +104,11 @@ def next_answer(recommendation: Recommendation) -> NextAnswer:
         "tracks": ranked_answers(recommendation.tracks),
         "events": event_answers(recommendation.receipts),
         "unknown_tracks": recommendation.unknown_tracks,
-        "pool": {"before": recommendation.pool_before, "after": recommendation.pool_after},
+        "pool": {
+            "before": recommendation.pool_before,
+            "after": recommendation.pool_after,
+            "rules": dict(recommendation.taken),
+        },
+        "shortfall": recommendation.shortfall,
         "degraded": recommendation.degraded,
     }

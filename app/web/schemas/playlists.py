@@ -3,25 +3,63 @@
 Knows nothing of how tracks are chosen, nor of playlist files.
 """
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from app.domain.playlist import Choosing, Playlist, PlaylistAsk
+from app.domain.playlist import Choosing, Playlist, PlaylistAsk, Seed, SeedKind
 from app.web.schemas.fields import ArtistGap, Exclude, ExcludeArtists, Identifier, RequestBody, TrackCount
+from app.web.schemas.rules import PoolAnswer, RulesBody, rules_of
 from app.web.schemas.tracks import RankedTrackAnswer, ranked_answers
 
 _SAMPLING = frozenset({"temperature", "top_k", "top_p", "seed"})
 
 
+class SeedBody(RequestBody):
+    """One seed that is more than a track id: exactly one of `track`, `artist` and `tag`."""
+
+    track: Identifier | None = Field(None, description="A track id.")
+    artist: Identifier | None = Field(None, description="An artist, however spelled: three tracks of theirs.")
+    tag: Identifier | None = Field(None, description="A tag or genre: three tracks with it.")
+    weight: float = Field(
+        1.0, gt=0, le=100, allow_inf_nan=False, description="The heavier, the later it is read, and the more it counts."
+    )
+
+    @model_validator(mode="after")
+    def _names_one_thing(self) -> Self:
+        if sum(name is not None for name in (self.track, self.artist, self.tag)) != 1:
+            raise PydanticCustomError("one_of", "Input should name exactly one of `track`, `artist` and `tag`")
+        return self
+
+    def seed(self) -> Seed:
+        """Return the seed as the walk takes it."""
+        named = ((SeedKind.TRACK, self.track), (SeedKind.ARTIST, self.artist), (SeedKind.TAG, self.tag))
+        [(kind, name)] = [(kind, name) for kind, name in named if name is not None]
+        return Seed(name, kind, self.weight)
+
+
+def _named(seed: Any) -> Any:
+    """Read a plain string as what it is short for."""
+    return {"track": seed} if isinstance(seed, str) else seed
+
+
+SeedOrTrackId = Annotated[SeedBody, BeforeValidator(_named, json_schema_input_type=Identifier | SeedBody)]
+
+
 class PlaylistRequest(RequestBody):
     """`n` tracks that follow a listener's session, `seeds`, or both: the seeds are read last."""
 
-    n: TrackCount = 20
-    seeds: Annotated[tuple[Identifier, ...], Field(max_length=100)] = Field(
-        (), description="Track ids to start from, oldest first."
+    n: TrackCount | None = Field(None, description="How many tracks; 20 where no `duration_s` is given.")
+    duration_s: int | None = Field(
+        None,
+        ge=60,
+        le=172_800,
+        description="Instead of `n`: until so many seconds are full. A track of unknown length counts as 210.",
+    )
+    seeds: Annotated[tuple[SeedOrTrackId, ...], Field(max_length=100)] = Field(
+        (), description="Where to start: track ids, oldest first, or artists and tags, with weights."
     )
     listener_id: Identifier | None = Field(None, description="Start from this listener's session; it is not changed.")
     choosing: Choosing = Field(Choosing.GREEDY, description="`greedy` takes the best each time, `sample` draws.")
@@ -38,9 +76,12 @@ class PlaylistRequest(RequestBody):
     exclude: Exclude = ()
     exclude_artists: ExcludeArtists = ()
     artist_gap: ArtistGap = 0
+    rules: RulesBody | None = Field(None, description="What else must hold of every track.")
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
+        if self.n is not None and self.duration_s is not None:
+            raise PydanticCustomError("one_of", "Input should be `n` or `duration_s`, not both")
         if self.choosing is Choosing.GREEDY and (idle := _SAMPLING & self.model_fields_set):
             raise PydanticCustomError(
                 "only_for_sampling",
@@ -52,8 +93,9 @@ class PlaylistRequest(RequestBody):
     def ask(self) -> PlaylistAsk:
         """Return what is to be played."""
         return PlaylistAsk(
-            length=self.n,
-            seeds=self.seeds,
+            length=self.n or (20 if self.duration_s is None else 500),
+            seeds=tuple(seed.seed() for seed in self.seeds),
+            duration_s=self.duration_s,
             listener_id=self.listener_id,
             choosing=self.choosing,
             temperature=self.temperature,
@@ -63,14 +105,16 @@ class PlaylistRequest(RequestBody):
             exclude=self.exclude,
             exclude_artists=self.exclude_artists,
             artist_gap=self.artist_gap,
+            rules=rules_of(self.rules),
         )
 
 
 class PlaylistAnswer(TypedDict):
     """The tracks in playing order. Each probability is that of the track at its own step.
 
-    `rank` is the place in the playlist; `seed` draws the same playlist again; `shortfall` says why there are fewer
-    tracks than were asked for.
+    `rank` is the place in the playlist; `seeds` are the tracks that were read, in their order; `seed` draws the same
+    playlist again; `shortfall` says why there are fewer tracks than were asked for; `pool` counts the candidates for
+    the last track, or for the one that could not be found.
     """
 
     playlist_id: str
@@ -78,7 +122,9 @@ class PlaylistAnswer(TypedDict):
     seeds: tuple[str, ...]
     unknown_tracks: tuple[str, ...]
     tracks: list[RankedTrackAnswer]
+    duration_s: int
     seed: int | None
+    pool: PoolAnswer
     shortfall: str | None
     degraded: tuple[str, ...]
 
@@ -91,7 +137,9 @@ def playlist_answer(playlist: Playlist) -> PlaylistAnswer:
         "seeds": playlist.seeds,
         "unknown_tracks": playlist.unknown_tracks,
         "tracks": ranked_answers(playlist.tracks),
+        "duration_s": playlist.duration_s,
         "seed": playlist.seed,
+        "pool": {"before": playlist.pool_before, "after": playlist.pool_after, "rules": dict(playlist.taken)},
         "shortfall": playlist.shortfall,
         "degraded": playlist.degraded,
     }

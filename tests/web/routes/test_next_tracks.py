@@ -1,8 +1,10 @@
 """POST /v1/next against the real service."""
 
 import re
+from collections import Counter
 
 import httpx
+import pytest
 
 QUEEN = "queen-bohemian-rhapsody"
 ZEPPELIN = "led-zeppelin-stairway-to-heaven"
@@ -90,3 +92,35 @@ def test_without_a_model_it_says_so(service_without_model: httpx.Client) -> None
     assert (response.status_code, response.json()["code"]) == (503, "no_checkpoint")
     assert int(response.headers["retry-after"]) > 0
     assert "segue train" in response.json()["detail"]
+
+
+def test_rules_hold_of_every_track_and_are_counted(service: httpx.Client) -> None:
+    """Each by itself; the same object as for a playlist. A list that is short says by which rule."""
+    rules = {"year_from": 1970, "year_to": 1979, "tags_none": ["live"], "max_per_artist": 2}
+    answer = service.post("/v1/next", json={"recent": ["queen-bohemian-rhapsody"], "n": 50, "rules": rules}).json()
+    assert answer["tracks"]
+    assert all(1970 <= track["year"] <= 1979 and "live" not in track["tags"] for track in answer["tracks"])
+    counts = Counter(track["artist"] for track in answer["tracks"])
+    assert max(counts.values()) == 2
+    assert {"years", "heard", "max_per_artist"} <= set(answer["pool"]["rules"])
+    assert answer["shortfall"].startswith(f"{len(answer['tracks'])} of 50 tracks. ")
+    assert f"years takes {answer['pool']['rules']['years']}" in answer["shortfall"]
+    playlist = service.post("/v1/playlists", json={"seeds": ["queen-bohemian-rhapsody"], "n": 3, "rules": rules}).json()
+    assert all(1970 <= track["year"] <= 1979 for track in playlist["tracks"])
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"year_from": 1980, "year_to": 1970},
+        {"max_per_artist": 0},
+        {"tags_any": [""]},
+        {"mood": "sad"},
+        {"year_to": "1970"},
+    ],
+)
+def test_rules_that_mean_nothing_are_refused(service: httpx.Client, rules: dict[str, object]) -> None:
+    for path in ("/v1/next", "/v1/playlists"):
+        response = service.post(path, json={"rules": rules})
+        assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+        assert response.json()["errors"][0]["field"].startswith("rules")

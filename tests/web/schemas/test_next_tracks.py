@@ -94,5 +94,5 @@ def test_a_recommendation_is_written_flat() -> None:
             "duration_s": 200,
         }
     ]
-    assert written["pool"] == {"before": 10, "after": 8}
+    assert written["pool"] == {"before": 10, "after": 8, "rules": {}}
     assert (written["unknown_tracks"], written["degraded"]) == (["u"], ["d"])

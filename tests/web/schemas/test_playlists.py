@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from app.domain.playlist import Choosing, PlaylistAsk
+from app.domain.playlist import Choosing, PlaylistAsk, Seed, SeedKind
 from app.web.schemas.playlists import PlaylistRequest
 
 
@@ -29,7 +29,7 @@ def test_everything_said_reaches_the_domain() -> None:
         "exclude_artists": ["C"],
         "artist_gap": 3,
     }
-    expected = PlaylistAsk(30, ("a",), "ann", Choosing.SAMPLE, 1.5, 50, 0.9, 7, ("b",), ("C",), 3)
+    expected = PlaylistAsk(30, (Seed("a"),), "ann", Choosing.SAMPLE, 1.5, 50, 0.9, 7, ("b",), ("C",), 3)
     assert PlaylistRequest.model_validate_json(json.dumps(body)).ask() == expected
 
 
@@ -44,6 +44,11 @@ def test_everything_said_reaches_the_domain() -> None:
         ({"choosing": "sample", "seed": 2**53}, "less than"),
         ({"n": 501}, "500"),
         ({"seeds": ["a"] * 101}, "at most 100"),
+        ({"seeds": [{"artist": "A", "tag": "b"}]}, "exactly one"),
+        ({"seeds": [{"weight": 2}]}, "exactly one"),
+        ({"seeds": [{"track": "a", "weight": 0}]}, "greater than 0"),
+        ({"seeds": [5]}, r"seeds\.0\n"),
+        ({"n": 5, "duration_s": 600}, "not both"),
     ],
 )
 def test_what_contradicts_or_exceeds_is_refused(body: dict[str, object], message: str) -> None:
@@ -56,3 +61,11 @@ def test_not_a_number_is_not_a_temperature() -> None:
     """Though the parser would read it."""
     with pytest.raises(ValidationError, match="finite"):
         PlaylistRequest.model_validate_json('{"choosing": "sample", "temperature": NaN}')
+
+
+def test_seeds_may_be_ids_artists_and_tags() -> None:
+    """A plain string is short for a track."""
+    body = '{"seeds": ["a", {"artist": "B", "weight": 2}, {"tag": "c"}, {"track": "d"}], "duration_s": 600}'
+    asked = PlaylistRequest.model_validate_json(body).ask()
+    assert asked.seeds == (Seed("a"), Seed("B", SeedKind.ARTIST, 2.0), Seed("c", SeedKind.TAG), Seed("d"))
+    assert (asked.length, asked.duration_s) == (500, 600)
