@@ -10,8 +10,10 @@ from typing import TypedDict
 from fastapi import FastAPI
 
 from app.rnn.threads import use_threads
+from app.serving.canary_watch import CanaryWatch
 from app.serving.cataloguing import Cataloguing
 from app.serving.engine import Engine
+from app.serving.judging import Judge
 from app.serving.keyring import KeyRingFollower
 from app.serving.labelling import Labelling
 from app.serving.listeners import Listeners
@@ -27,12 +29,14 @@ from app.stores.event_streams import EventStreams
 from app.stores.exchange import Exchange
 from app.stores.listener_log import ListenerLog
 from app.stores.live import Notices
+from app.stores.online_counts import OnlineCounts
 from app.stores.rates import SharedRates
 from app.stores.session_store import SessionStore
 from app.telemetry import configure_logging
 from app.web.admission import HouseRules
 from app.web.api import build_api
 from app.web.doors import Doors
+from app.web.online_metrics import OnlineMetrics
 
 
 class LifespanState(TypedDict):
@@ -47,15 +51,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     configure_logging(chosen.log_format, chosen.log_level)
 
     @asynccontextmanager
-    async def lifespan(_api: FastAPI) -> AsyncIterator[LifespanState]:
+    async def lifespan(api: FastAPI) -> AsyncIterator[LifespanState]:
         end_with_parent()
         async with AsyncExitStack() as opened:
-            yield {"doors": await _open_doors(chosen, opened)}
+            yield {"doors": await _open_doors(chosen, opened, OnlineMetrics(api.state.metrics.registry))}
 
     return build_api(lifespan)
 
 
-async def _open_doors(settings: Settings, opened: AsyncExitStack) -> Doors:
+async def _open_doors(settings: Settings, opened: AsyncExitStack, metrics: OnlineMetrics) -> Doors:
     """Open what answers listeners; what was opened is closed in the opposite order at shutdown."""
     use_threads(settings.torch_threads)
     if settings.redis_url is None:
@@ -80,7 +84,16 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack) -> Doors:
     )
     opened.push_async_callback(answers.aclose)
     turns = Turns()
-    recommender = Recommender(reloader, engine, sessions, settings.session_limits, turns)
+    counts = OnlineCounts(Exchange.connect(settings.redis_url, timeout_s=settings.redis_timeout_s))
+    opened.push_async_callback(counts.aclose)
+    judge = None
+    if settings.judge_online:
+        judge = await opened.enter_async_context(Judge(counts, settings.session_limits, told=metrics.judged))
+    recommender = Recommender(reloader, engine, sessions, settings.session_limits, turns, judge=judge)
+    labelling = Labelling(checkpoints, reloader)
+    online = await opened.enter_async_context(
+        CanaryWatch(counts, checkpoints, reloader, labelling, rolls_back=settings.canary_rollback)
+    )
     notices = await opened.enter_async_context(Notices.connect(settings.redis_url, timeout_s=settings.redis_timeout_s))
     live = await opened.enter_async_context(Live(recommender, notices))
     notices.tell(live)
@@ -93,7 +106,8 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack) -> Doors:
         session_store=sessions,
         answers=answers,
         cataloguing=Cataloguing(checkpoints),
-        labelling=Labelling(checkpoints, reloader),
+        labelling=labelling,
+        online=online,
         keys=await opened.enter_async_context(KeyRingFollower(ApiKeyFile(settings.api_keys_file))),
         rates=_rates(settings, opened),
         house=HouseRules(

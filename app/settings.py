@@ -156,6 +156,19 @@ class Settings(BaseSettings):
     reload_interval_s: float = Field(
         1.0, gt=0, description="How often a worker looks whether another checkpoint was promoted."
     )
+    canary_rollback: bool = Field(
+        False,
+        description=(
+            "Whether a canary whose hit@20 on live plays is significantly below that of stable is taken away by itself."
+        ),
+    )
+    judge_online: bool = Field(
+        True,
+        description=(
+            "Whether plays are judged against the ranking before them, for `/v1/models/{id}/online`; costs each worker "
+            "up to a tenth of one core, beside the answers."
+        ),
+    )
     shutdown_s: int = Field(
         10,
         ge=4,

@@ -131,9 +131,11 @@ class Reloader:
 
     def _swap(self, labels: Labels) -> None:
         """Have the loaded checkpoints answer as the labels say. Without stable nothing changes."""
-        stable = self._loaded.get(labels.stable or "") or (self._rollout and self._rollout.stable)
+        stable = self._loaded.get(labels.stable or "")
         if stable is None:
-            return
+            if self._rollout is None:
+                return
+            stable = self._rollout.stable
         canary = self._loaded.get(labels.named("canary") or "")
         share = labels.canary.traffic_percent if labels.canary and canary else 0.0
         rollout = Rollout(stable, canary, share, self._loaded.get(labels.shadow or ""))

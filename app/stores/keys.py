@@ -5,6 +5,7 @@
     segue:2:{51}:events        the event log of lane 51     for good; its length is bounded
     segue:2:collector          which log is collected into  a minute or two after its last round
     segue:2:answer:7c9e…       the answer to a request      settings.answers_kept_s after it was given
+    segue:2:online:20261122T…  how well a checkpoint foresees  ONLINE_TTL_S after its last event
 
 Channels are no keys and hold nothing: changes of a session are told on one of the session key's name (`live.py`).
 
@@ -22,6 +23,7 @@ PREFIX = "segue:2:"
 LANES = 64
 LIVE_CHANNEL = f"{PREFIX}live".encode()  # says nothing; a worker that may listen to it may listen to the others
 COLLECTOR_KEY = f"{PREFIX}collector".encode()
+ONLINE_TTL_S = 90 * 24 * 3600
 DAMAGED_TTL_S = 7 * 24 * 3600
 ANY_SESSION = f"{PREFIX}{{*}}:*:session".encode()  # a pattern for SCAN
 
@@ -44,6 +46,11 @@ def listener_of(key: bytes) -> str:
 def damaged_key(listener_id: str) -> bytes:
     """Return the key that keeps a listener's unreadable record for a while."""
     return _listener_key(listener_id, "damaged")
+
+
+def online_key(checkpoint_id: str) -> bytes:
+    """Return the key of a checkpoint's tallies."""
+    return f"{PREFIX}online:{checkpoint_id}".encode()
 
 
 def events_key(lane: int) -> bytes:

@@ -14,6 +14,7 @@ from app.domain.blocks import Block
 from app.domain.catalogue import Catalogue, Track
 from app.domain.events import ListenerEvent
 from app.domain.export import ListenerExport
+from app.domain.online import Arm, Comparison
 from app.domain.playlist import Playlist, PlaylistAsk
 from app.domain.recommendation import Ask, EventReceipt, Recommendation
 from app.domain.session import ListenerSession
@@ -198,6 +199,9 @@ class Publishing(Protocol):
     def labels(self) -> CheckpointLabels:
         """Return what is promoted."""
 
+    def resolve(self, name: str) -> str:
+        """Return the id that an id, a part of one or a label names; raise UnknownCheckpoint."""
+
 
 class AddedTracks(Protocol):
     """What came of adding tracks."""
@@ -236,6 +240,16 @@ class Labelling(Protocol):
 
     async def back(self, label: str, *, expected_version: int | None) -> CheckpointLabels:
         """Return stable to the checkpoint before, or take another label away."""
+
+
+class Foreseeing(Protocol):
+    """How well checkpoints foresee what is played."""
+
+    async def arms(self, checkpoint_id: str) -> Sequence[Arm]:
+        """Return the tallies of a checkpoint, by label."""
+
+    async def comparison(self) -> Comparison | None:
+        """Compare canary and stable; None without a canary."""
 
 
 class KnowingKeys(Protocol):
@@ -316,6 +330,7 @@ class Doors:
     answers: KeepingAnswers
     cataloguing: Cataloguing
     labelling: Labelling
+    online: Foreseeing
     keys: KnowingKeys
     rates: Counting
     house: HouseRules

@@ -18,6 +18,7 @@ from app.rnn.checkpoint import CheckpointDraft
 from app.rnn.manifest import Verdict
 from app.rnn.network import NetworkConfig, RecurrentNetwork
 from app.serving.engine import Engine
+from app.serving.judging import Judge
 from app.serving.listeners import Listeners
 from app.serving.recommender import Recommender
 from app.serving.reloader import Reloader
@@ -94,6 +95,7 @@ async def opened(
     *,
     clock: Callable[[], float] = time,
     store: type[SessionStore] = SessionStore,
+    judge: Judge | None = None,
 ) -> AsyncIterator[Worker]:
     """Open one worker; opening two over one URL is having two workers."""
     sessions = store.connect(url, ttl_s=600, timeout_s=10.0)
@@ -105,7 +107,7 @@ async def opened(
             Engine(batch_size=8, batch_wait_us=0, queue_size=1000) as engine,
         ):
             yield Worker(
-                Recommender(reloader, engine, sessions, LIMITS, turns, clock),
+                Recommender(reloader, engine, sessions, LIMITS, turns, clock, judge),
                 Listeners(sessions, ListenerLog(streams, checkpoints.root.parent / "events"), LIMITS, turns, clock),
                 reloader,
                 sessions,

@@ -123,6 +123,8 @@ def shape(value: Any, name: str = "") -> Any:
         if name in {"network", "training", "data", "metrics", "baselines"}:
             return "whatever the trainer wrote"
         return {key: shape(item, key) for key, item in value.items()}
+    if name in {"labels", "comparison"} and isinstance(value, list | None):
+        return "as far as anybody has played anything"
     if isinstance(value, list) and name == "models":
         return [shape(value[0])]
     if isinstance(value, list):

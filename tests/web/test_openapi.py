@@ -23,6 +23,7 @@ from app.web.schemas.labels import LabelsAnswer
 from app.web.schemas.listeners import ListenerAnswer
 from app.web.schemas.models import ModelsAnswer
 from app.web.schemas.next_tracks import NextAnswer
+from app.web.schemas.online import OnlineAnswer
 from app.web.schemas.playlists import PlaylistAnswer
 from app.web.schemas.problems import ProblemExplained
 from app.web.schemas.tracks import TrackAnswer, TracksAnswer
@@ -116,6 +117,7 @@ def test_every_request_example_is_a_request(model: Any, name: str, example: dict
         (ModelsAnswer, examples.MODELS_ANSWER),
         (LabelsAnswer, examples.LABELS_ANSWER),
         (LabelsAnswer, examples.ROLLED_BACK_ANSWER),
+        (OnlineAnswer, examples.ONLINE_ANSWER),
         (AddedTracksAnswer, examples.ADDED_TRACKS_ANSWER),
         (AliveAnswer, examples.ALIVE_ANSWER),
         (ReadyAnswer, examples.READY_ANSWER),
