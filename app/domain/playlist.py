@@ -48,6 +48,7 @@ class Seed:
 class PlaylistAsk:
     """What the caller wants: `length` tracks after `seeds`, or after a listener's session and then the seeds.
 
+    `after` is the playlist so far, in playing order: it is read, every rule counts it, and what is added follows it.
     With `duration_s` the playlist ends with the track that fills so many seconds, at `length` tracks at the latest.
 
     Sampling draws from the `top_k` most probable tracks whose probabilities, raised to 1/temperature, reach
@@ -67,6 +68,7 @@ class PlaylistAsk:
     artist_gap: int = 0
     rules: Rules = NO_RULES
     duration_s: int | None = None
+    after: tuple[str, ...] = ()
 
     @property
     def standing(self) -> Ask:

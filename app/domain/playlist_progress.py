@@ -4,7 +4,7 @@ Knows nothing of rankings.
 """
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 
 from app.domain.catalogue import Catalogue
 from app.domain.playlist import PlaylistAsk, playing_s
@@ -13,9 +13,19 @@ from app.domain.spelling import text_key
 
 
 class PlaylistProgress:
-    """The chosen rows so far. `standing` is excluded from the first track to the last; `heard` was read before."""
+    """The chosen rows so far. `standing` is excluded from the first track to the last.
 
-    def __init__(self, catalogue: Catalogue, ask: PlaylistAsk, standing: Exclusions, heard: Sequence[int]) -> None:
+    `heard` was read before, oldest first, and what of it is a `seed` does not come again however long ago it was read.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        ask: PlaylistAsk,
+        standing: Exclusions,
+        heard: Sequence[int],
+        seeds: Iterable[int] = (),
+    ) -> None:
         self._catalogue = catalogue
         self._ask = ask
         self._standing = standing.by_rule
@@ -23,7 +33,7 @@ class PlaylistProgress:
         self._heard = list(heard)
         self._chosen = 0
         self._played_s = 0
-        self._songs: set[int] = set()
+        self._songs = {release for row in seeds for release in catalogue.same_song(row)}
         self._count: Counter[str] = Counter()
         self._saturated: set[int] = set()
 
@@ -52,10 +62,14 @@ class PlaylistProgress:
 
     def choose(self, row: int) -> None:
         """Take in the next track."""
+        self._chosen += 1
+        self._played_s += playing_s(self._catalogue[row])
+        self.go_on_after(row)
+
+    def go_on_after(self, row: int) -> None:
+        """Take in a track that the playlist had before: every rule counts it, the length does not."""
         track = self._catalogue[row]
         self._heard.append(row)
-        self._chosen += 1
-        self._played_s += playing_s(track)
         self._songs.update(self._catalogue.same_song(row))
         self._count[text_key(track.artist)] += 1
         if self._count[text_key(track.artist)] == self._ask.rules.max_per_artist:

@@ -3,12 +3,13 @@
 Knows nothing of the store: the session it starts from is handed in and never changed there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 from secrets import randbits
 from time import time
 
+from app.domain.catalogue import Catalogue
 from app.domain.events import EventKind, ListenerEvent
 from app.domain.playlist import Choosing, Playlist, PlaylistAsk, choose
 from app.domain.playlist_progress import PlaylistProgress
@@ -41,9 +42,10 @@ class PlaylistWalk:
         if ask.choosing is Choosing.SAMPLE and ask.seed is None:
             # A seed that is drawn is told, so that the same playlist can be had again.
             ask = replace(ask, seed=randbits(53))
+        catalogue = self._predictor.catalogue
+        unknown += tuple(track_id for track_id in ask.after if catalogue.index_of(track_id) is None)
         session = self._seeded(session, seeds)
-        tracks, progress = await self._tracks(session, ask)
-        catalogue, excluded = self._predictor.catalogue, progress.excluded
+        tracks, progress = await self._tracks(session, seeds, ask)
         missing = None if progress.is_full else shortfall(len(tracks), ask.length, catalogue, progress.taken)
         return Playlist(
             playlist_id=playlist_id(self._predictor.checkpoint_id, session, ask),
@@ -55,18 +57,24 @@ class PlaylistWalk:
             shortfall=missing,
             degraded=degraded,
             pool_before=len(catalogue),
-            pool_after=len(catalogue) - len(excluded),
+            pool_after=len(catalogue) - len(progress.excluded),
             taken=progress.taken,
         )
 
-    async def _tracks(self, session: ListenerSession, ask: PlaylistAsk) -> tuple[list[RankedTrack], PlaylistProgress]:
+    async def _tracks(
+        self, session: ListenerSession, seeds: tuple[str, ...], ask: PlaylistAsk
+    ) -> tuple[list[RankedTrack], PlaylistProgress]:
         catalogue = self._predictor.catalogue
         random = Random(ask.seed)
         limit = ask.top_k if ask.choosing is Choosing.SAMPLE else 1
         hidden, unread = session.reading(self._predictor.checkpoint_id)
-        reading = tuple(row for row in map(catalogue.index_of, unread) if row is not None)
-        heard = [row for row in map(catalogue.index_of, session.advancing) if row is not None]
-        progress = PlaylistProgress(catalogue, ask, exclusions(session, ask.standing, catalogue, self._clock()), heard)
+        standing = exclusions(session, ask.standing, catalogue, self._clock())
+        heard = _rows(session.advancing, catalogue)
+        progress = PlaylistProgress(catalogue, ask, standing, heard, _rows(seeds, catalogue))
+        after = _rows(ask.after, catalogue)
+        for row in after:
+            progress.go_on_after(row)
+        reading = (*_rows(unread, catalogue), *after)
         chosen: list[RankedTrack] = []
         while not progress.is_full:
             recent = tuple(progress.heard[-self._limits.recent_tracks :])
@@ -77,7 +85,7 @@ class PlaylistWalk:
                 break
             position = choose(ranking.probabilities, ask, random)
             row = ranking.tracks[position]
-            chosen.append(RankedTrack(len(chosen) + 1, catalogue[row], ranking.probabilities[position]))
+            chosen.append(RankedTrack(len(after) + len(chosen) + 1, catalogue[row], ranking.probabilities[position]))
             hidden, reading = timed.step.hidden, (row,)
             progress.choose(row)
         return chosen, progress
@@ -89,3 +97,7 @@ class PlaylistWalk:
             event = ListenerEvent(f"seed-{position}", session.listener_id, EventKind.SEEDED, seed, now)
             session, _ = session.after(event, known=known, now=now, limits=self._limits)
         return session
+
+
+def _rows(track_ids: Sequence[str], catalogue: Catalogue) -> tuple[int, ...]:
+    return tuple(row for row in map(catalogue.index_of, track_ids) if row is not None)

@@ -125,6 +125,28 @@ def permitted(
     return not any(row in failing for failing in shelves_of(catalogue).failing(ask.rules).values())
 
 
+@settings(max_examples=30, deadline=None)
+@given(asks.map(lambda ask: replace(ask, choosing=Choosing.GREEDY)), st.integers(0, 40))
+def test_a_playlist_that_goes_on_is_the_one_that_was_never_cut(
+    predictor: Predictor, ask: PlaylistAsk, cut: int
+) -> None:
+    """Track by track, ranks and probabilities included, under every rule."""
+    whole = asyncio.run(walked(predictor, ask)).tracks
+    first = tuple(ranked.track.track_id for ranked in whole[:cut])
+    rest = replace(ask, after=first, length=max(1, ask.length - len(first)))
+    if len(first) < ask.length:
+        assert asyncio.run(walked(predictor, rest)).tracks == whole[cut:]
+
+
+@pytest.mark.anyio
+async def test_no_seed_comes_back_however_many_there_are(predictor: Predictor) -> None:
+    """More of them than a session remembers."""
+    seeds = tuple(Seed(f"t{row}") for row in range(30))
+    playlist = await walked(predictor, PlaylistAsk(length=V, seeds=seeds))
+    assert len(playlist.seeds) == 30 > LIMITS.recent_tracks
+    assert not {f"t{row}" for row in range(30)} & {ranked.track.track_id for ranked in playlist.tracks}
+
+
 @pytest.mark.anyio
 async def test_artists_and_tags_are_seeds_too(predictor: Predictor) -> None:
     """Three tracks of each, the most probable read last; the heavier seed after the lighter."""

@@ -62,6 +62,9 @@ class PlaylistRequest(RequestBody):
         (), description="Where to start: track ids, oldest first, or artists and tags, with weights."
     )
     listener_id: Identifier | None = Field(None, description="Start from this listener's session; it is not changed.")
+    after: Annotated[tuple[Identifier, ...], Field(max_length=2000)] = Field(
+        (), description="The playlist so far, in playing order: what is added follows it and repeats none of it."
+    )
     choosing: Choosing = Field(Choosing.GREEDY, description="`greedy` takes the best each time, `sample` draws.")
     temperature: float = Field(
         1.0, ge=0.05, le=10, allow_inf_nan=False, description="Above 1 more adventurous, below 1 less; for `sample`."
@@ -96,6 +99,7 @@ class PlaylistRequest(RequestBody):
             length=self.n or (20 if self.duration_s is None else 500),
             seeds=tuple(seed.seed() for seed in self.seeds),
             duration_s=self.duration_s,
+            after=self.after,
             listener_id=self.listener_id,
             choosing=self.choosing,
             temperature=self.temperature,
