@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from app.demo.dataset import demo_dataset
 from app.domain.catalogue import Catalogue, Track
+from app.formats.mapped_catalogue import read_mapped_catalogue, write_mapped_catalogue
 from app.rnn.checkpoint import CheckpointDraft
 from app.rnn.manifest import Verdict
 from app.rnn.network import RecurrentNetwork
@@ -36,6 +38,8 @@ BIAS_OF_POPULARITY = 0.5
 LENGTH_OF_POPULARITY = 0.05
 TRACKS_PER_ARTIST = 10
 PLAYLISTS = 1024
+HALVES_FROM = 2_000_000  # what is published in half precision need not be made in single
+SEARCHABLE = 2_000_000  # the search index takes half a minute and 50 MB of disk for a million tracks
 LONGEST = 10
 _ODD = 0x9E3779B97F4A7C15
 
@@ -72,17 +76,31 @@ def build(store: Path, tracks: int, hidden: int = 128, seed: int = 1, base: Path
     growth = grow(learned, tracks, seed)
     network = enlarged(learned, growth, seed)
     playlists = listen(learned, growth, seed)
-    catalogue = Catalogue(list(named(learned, growth)))
+    with TemporaryDirectory(dir=store) as aside:
+        path = Path(aside) / "catalogue.arrow"
+        write_mapped_catalogue(path, named(learned, growth))
+        return _published(store, network, read_mapped_catalogue(path), playlists, learned, seed)
+
+
+def _published(
+    store: Path,
+    network: RecurrentNetwork,
+    catalogue: Catalogue,
+    playlists: list[list[int]],
+    learned: Learned,
+    seed: int,
+) -> str:
     draft = CheckpointDraft(
         network=network,
         catalogue=catalogue,
         training={"recipe": "enlarged", "seed": seed},
-        data={"tracks": tracks, "learned_tracks": len(learned.tracks), "synthetic": True},
+        data={"tracks": len(catalogue), "learned_tracks": len(learned.tracks), "synthetic": True},
         metrics={},
         baselines={},
         verdict=Verdict(True, "Enlarged with noise, for measuring speed. It recommends nothing to anybody."),
         probe=tuple(playlists[0]),
         playlists=playlists,
+        searchable=len(catalogue) <= SEARCHABLE,
     )
     return CheckpointStore(store).publish(draft).checkpoint_id
 
@@ -127,7 +145,8 @@ def grow(learned: Learned, tracks: int, seed: int) -> Growth:
 def enlarged(learned: Learned, growth: Growth, seed: int) -> RecurrentNetwork:
     """Return the network with rows and biases for the new tracks; all else is as it was trained."""
     V, K = len(growth.parents), learned.rows.shape[1]
-    table, bias = torch.empty(V, K), torch.empty(V)
+    table = torch.empty(V, K, dtype=torch.float16 if V >= HALVES_FROM else torch.float32)
+    bias = torch.empty(V)
     for first in range(0, V, AT_ONCE):
         rows, of_popularity = _rows(learned, growth, slice(first, first + AT_ONCE), seed)
         table[first : first + AT_ONCE] = torch.from_numpy(rows)

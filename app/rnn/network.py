@@ -220,8 +220,13 @@ class RecurrentNetwork(nn.Module):
             return self.output_bias
         return self.output_bias / self.config.temperature
 
-    def logits(self, outputs: Tensor) -> Tensor:
-        """Return the logits (..., V) = V^T h + b over the whole catalogue for outputs (..., K)."""
+    def logits(self, outputs: Tensor, rows: list[int] | None = None) -> Tensor:
+        """Return the logits (..., V) = V^T h + b over the whole catalogue, or of some rows, for outputs (..., K)."""
+        if rows is not None:
+            bias = self.ranking_bias()
+            return functional.linear(
+                outputs, self.ranking_rows(self.stored_table[rows]), None if bias is None else bias[rows]
+            )
         if not self.in_halves:
             return functional.linear(outputs, self.ranking_table(), self.ranking_bias())
         blocks = torch.split(self.stored_table, _ROWS_PER_BLOCK)

@@ -193,7 +193,9 @@ class Ranker:
 
     def _logits_of(self, outputs: Tensor, rows: Tensor) -> Tensor:
         """Return the logits (B, n) of some rows (B, n) each; one by one, so that company changes no bit of them."""
-        logits = (self._rows(rows) * outputs.unsqueeze(1)).sum(2)
+        # Indexing by a tensor takes four times as long as selecting.
+        table = torch.index_select(self._table, 0, rows.flatten()).view(*rows.shape, self._table.shape[1])
+        logits = ((table if self._as_ranked is None else self._as_ranked(table)) * outputs.unsqueeze(1)).sum(2)
         return logits if self._bias is None else logits + self._bias[rows]
 
     def _products(self, outputs: Tensor, buffer: Tensor) -> Tensor:
@@ -205,7 +207,7 @@ class Ranker:
             buffer[:, here] = outputs @ self._rows(here).t()
         return buffer
 
-    def _rows(self, which: slice | Tensor) -> Tensor:
+    def _rows(self, which: slice) -> Tensor:
         rows = self._table[which]
         return rows if self._as_ranked is None else self._as_ranked(rows)
 

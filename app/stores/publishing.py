@@ -10,6 +10,7 @@ from typing import Any
 
 from app.domain.catalogue import Catalogue
 from app.errors import CorruptCheckpoint
+from app.formats.mapped_catalogue import MappedCatalogue
 from app.rnn.checkpoint import (
     LOAD_TOLERANCE,
     PUBLISH_TOLERANCE,
@@ -65,7 +66,7 @@ def read_whole(folder: Path, manifest: Manifest) -> tuple[RecurrentNetwork, Cata
     read_checkpoint_index(folder, manifest)
     search = TrackSearch(folder / SEARCH_FILE)
     search.close()
-    if len(search) != len(catalogue):
+    if len(search) not in (0, len(catalogue)):  # of no tracks where they were not to be searchable
         raise CorruptCheckpoint(
             f"Expected {len(catalogue)} tracks in {SEARCH_FILE} of {manifest.checkpoint_id}, got {len(search)}; "
             "publish it again."
@@ -76,7 +77,7 @@ def read_whole(folder: Path, manifest: Manifest) -> tuple[RecurrentNetwork, Cata
 def _write(folder: Path, draft: CheckpointDraft) -> tuple[dict[str, str], dict[str, Any]]:
     """Write all files but the manifest and wait for the disk; return their names and SHA-256, and what the index is."""
     names = [*write_draft(folder, draft), SEARCH_FILE]
-    build_search_index(folder / SEARCH_FILE, draft.catalogue)
+    build_search_index(folder / SEARCH_FILE, draft.catalogue if draft.searchable else Catalogue([]))
     index: dict[str, Any] = {}
     if draft.is_indexed:
         index = write_checkpoint_index(folder, draft)
@@ -119,8 +120,14 @@ def _check_written(folder: Path, manifest: Manifest, draft: CheckpointDraft) -> 
     if draft.mixture is not None:
         check_same_mixture(draft.mixture, mixture)
         check_mixed_answer(network, draft.mixture, manifest.probe, PUBLISH_TOLERANCE)
-    if any(stored != track for stored, track in zip(catalogue, draft.catalogue, strict=True)):
+    if not _same_tracks(catalogue, draft.catalogue):
         raise CorruptCheckpoint("The catalogue reads back other than it was written; check the disk.")
+
+
+def _same_tracks(stored: Catalogue, trained: Catalogue) -> bool:
+    if isinstance(stored, MappedCatalogue) and isinstance(trained, MappedCatalogue):
+        return bool(stored.table.equals(trained.table))
+    return all(one == other for one, other in zip(stored, trained, strict=True))
 
 
 def _show(root: Path, folder: Path, checkpoint_id: str) -> bool:

@@ -1,6 +1,7 @@
 """A checkpoint with an index, from the draft to the answers of what is loaded."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,8 +90,8 @@ def test_a_flipped_byte_is_named_and_refused(tmp_path: Path, name: str) -> None:
 
 def test_small_catalogues_and_those_without_playlists_are_ranked_exactly(tmp_path: Path) -> None:
     draft = indexed_draft()
-    for number, change in enumerate(({"indexed_from": V + 1}, {"playlists": ()})):
+    for number, exact in enumerate((replace(draft, indexed_from=V + 1), replace(draft, playlists=()))):
         store = CheckpointStore(tmp_path / str(number))
-        manifest = store.publish(CheckpointDraft(**{**vars(draft), **change}))  # type: ignore[arg-type]
+        manifest = store.publish(exact)
         assert "index" not in json.loads(manifest.to_json())
         assert not isinstance(store.load(manifest.checkpoint_id).ranker, IndexedRanker)

@@ -18,10 +18,10 @@ from app.rnn.retrieval.index import Index, Settings
 from app.rnn.retrieval.space import Floats, Space
 
 SEED = 20_260_101
-_PER_CLUSTER = 64
-"""Sampled rows for each cluster: with 256 the clusters are hardly better, and take four times as long."""
+_PER_CLUSTER = 48
+"""Sampled rows for each cluster: with 256 the clusters are hardly better, and take five times as long."""
 
-_ROUNDS = 8
+_ROUNDS = 6
 _AT_ONCE = 100_000
 _PLAYLISTS_AT_ONCE = 64
 FIRST = Settings(probes=8, head=128)

@@ -21,7 +21,7 @@ WANTED_RECALL = 0.995
 WANTED_ERROR = 0.04
 _HEADS = (128, 256, 512)
 _PROBES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-_AT_ONCE = 32
+_AT_ONCE = 128
 
 _SCANNED_FOR_EACH = 8
 """Tracks scanned for each that is kept, or the sum would miss good tracks of the clusters that are not searched."""

@@ -6,6 +6,7 @@ exclusions leave too short. Knows nothing of files, or of how the index was made
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ class IndexedRanker(Ranker):
     def top(self, outputs: Tensor, excluded: Sequence[frozenset[int]], limits: Sequence[int]) -> list[Ranking]:
         """Rank as `Ranker.top` does, with estimated probabilities."""
         V = len(self)
-        left = [V - sum(0 <= row < V for row in rows) for rows in excluded]
+        left = [V - _within(rows, V) for rows in excluded]
         wanted = [min(limit, count) for limit, count in zip(limits, left, strict=True)]
         rankings = [Ranking((), (), V, count) for count in left]
         for count, places in self._alike(excluded, wanted).items():
@@ -42,7 +43,9 @@ class IndexedRanker(Ranker):
             probabilities = (logits - log_total.unsqueeze(1)).exp()
             for place, r, p in zip(places, rows.tolist(), probabilities.tolist(), strict=True):
                 out, limit = excluded[place], wanted[place]
-                kept = [(row, share) for row, share in zip(r, p, strict=True) if row >= 0 and row not in out][:limit]
+                # Most first ones are allowed: what lies behind the limit is not looked at.
+                allowed = (pair for pair in zip(r, p, strict=True) if pair[0] >= 0 and pair[0] not in out)
+                kept = list(islice(allowed, limit))
                 if len(kept) == limit:
                     tracks, shares = zip(*kept, strict=True)
                     rankings[place] = Ranking(tracks, shares, V, left[place])
@@ -109,3 +112,10 @@ class IndexedRanker(Ranker):
     def _exact(self, outputs: Tensor, excluded: Sequence[frozenset[int]], limits: Sequence[int], place: int) -> Ranking:
         here = slice(place, place + 1)
         return super().top(outputs[here], excluded[here], limits[here])[0]
+
+
+def _within(rows: frozenset[int], tracks: int) -> int:
+    """Return how many of the rows are in a catalogue of so many tracks; nearly always all of them."""
+    if not rows or (min(rows) >= 0 and max(rows) < tracks):
+        return len(rows)
+    return sum(0 <= row < tracks for row in rows)

@@ -1,6 +1,7 @@
 """What an index file must be before it is searched."""
 
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -71,7 +72,7 @@ def test_codes_of_another_kind_or_size_are_refused(files: tuple[Path, Path]) -> 
 
 
 def test_rows_outside_the_catalogue_never_reach_a_table(files: tuple[Path, Path]) -> None:
-    index = faiss.read_index(str(files[0]))
+    index: Any = faiss.read_index(str(files[0]))
     number = next(at for at in range(index.nlist) if index.invlists.list_size(at))
     faiss.rev_swig_ptr(index.invlists.get_ids(number), 1)[0] = V
     faiss.write_index(index, str(files[0]))
