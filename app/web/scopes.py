@@ -19,6 +19,7 @@ _EXACT = {
     "/v1/events": Scope.EVENTS,
     "/v1/playlists": Scope.RECOMMEND,
     "/v1/tracks": Scope.RECOMMEND,
+    "/v1/live": Scope.RECOMMEND,
 }
 _LISTENERS = "/v1/listeners/"
 _BELOW = ("/v1/tracks/", "/v1/playlists/", "/v1/streams/")
