@@ -30,11 +30,23 @@ class Track(Answer):
         return f"{self.artist} - {self.title}" if self.artist else self.title
 
 
+class Reason(Answer):
+    """What moved a suggestion (recent, seed, popularity), and how many times more probable it is for it."""
+
+    kind: str
+    track_id: str | None = None
+    lift: float
+
+
 class RankedTrack(Track):
-    """One suggestion: `rank` counts from 1, `probability` is that of the model, before anything was excluded."""
+    """One suggestion: `rank` counts from 1, `probability` is that of the model, before anything was excluded.
+
+    `reasons` is filled where `reasons=True` was asked.
+    """
 
     rank: int
     probability: float
+    reasons: tuple[Reason, ...] = ()
 
 
 class EventOutcome(Answer):

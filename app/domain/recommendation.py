@@ -5,6 +5,7 @@ Knows nothing of how the ranking was made or how it is sent.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import NamedTuple
 
 from app.domain.catalogue import Track
@@ -21,6 +22,27 @@ class RankedTrack(NamedTuple):
     rank: int
     track: Track
     probability: float
+
+
+class ReasonKind(StrEnum):
+    """What moved a suggestion."""
+
+    RECENT = "recent"
+    SEED = "seed"
+    POPULARITY = "popularity"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a track is suggested: `lift` tells how many times more probable it is for it.
+
+    Of a recent track or a seed, compared with the same listening without that track; of popularity, at the model's
+    start state compared with a draw among all tracks.
+    """
+
+    kind: ReasonKind
+    track_id: str | None
+    lift: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +62,8 @@ class Recommendation:
 
     `degraded` names what was missing when the answer was made (`state_unavailable`: the session store did not
     answer). `taken` tells how many candidates each rule took, `shortfall` why there are fewer tracks than were asked
-    for, if so. `stage_us` holds microseconds spent per stage: load, queue, step, rank, commit.
+    for, if so; `reasons` are those of each track, where they were asked for. `stage_us` holds microseconds spent per
+    stage: load, queue, step, rank, commit.
     """
 
     recommendation_id: str
@@ -56,6 +79,7 @@ class Recommendation:
     stage_us: dict[str, int] = field(default_factory=dict)
     taken: Mapping[str, int] = field(default_factory=dict)
     shortfall: str | None = None
+    reasons: tuple[tuple[Reason, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +97,4 @@ class Ask:
     allow_repeats: bool = False
     artist_gap: int = 0
     rules: Rules = NO_RULES
+    reasons: bool = False

@@ -13,7 +13,7 @@ import structlog
 from app.domain.events import ListenerEvent, Outcome
 from app.domain.playlist import Playlist, PlaylistAsk
 from app.domain.policy import shortfall
-from app.domain.recommendation import Ask, EventReceipt, RankedTrack, Recommendation
+from app.domain.recommendation import Ask, EventReceipt, RankedTrack, Reason, Recommendation
 from app.domain.session import ListenerSession, SessionLimits
 from app.domain.taking_in import TakenIn, session_of, take_in
 from app.errors import SessionStoreUnavailable
@@ -21,6 +21,7 @@ from app.serving.engine import Engine, Predictor
 from app.serving.judging import Judge
 from app.serving.naming import recommendation_id
 from app.serving.playlists import PlaylistWalk
+from app.serving.reasoning import reasons_of
 from app.serving.reloader import Reloader
 from app.serving.rollout import Rollout
 from app.serving.turns import Turns
@@ -82,7 +83,8 @@ class Recommender:
             )
             walked = Walked(session, ranking, receipts, (STATE_UNAVAILABLE,))
         self._judged(rollout, walked, events)
-        return _recommendation(predictor, listener_id, walked, ask, stopwatch)
+        reasons = await self._reasons(predictor, walked, ask)
+        return _recommendation(predictor, listener_id, walked, ask, stopwatch, reasons)
 
     async def recommend(self, ask: Ask, events: Sequence[ListenerEvent] = ()) -> Recommendation:
         """Rank what may follow `ask.recent` and then the events, for a caller who keeps the listening.
@@ -97,7 +99,9 @@ class Recommender:
             EventReceipt(receipt.event_id, receipt.listener_id, receipt.outcome, 0, NOT_STORED)
             for receipt in heard.receipts
         )
-        return _recommendation(predictor, None, Walked(session, ranking, receipts), ask, stopwatch)
+        walked = Walked(session, ranking, receipts)
+        reasons = await self._reasons(predictor, walked, ask)
+        return _recommendation(predictor, None, walked, ask, stopwatch, reasons)
 
     async def record(self, events: Sequence[ListenerEvent]) -> list[EventReceipt]:
         """Take in events of many listeners; each listener's are applied in the order given, in one commit.
@@ -143,6 +147,11 @@ class Recommender:
                 degraded = (STATE_UNAVAILABLE,)
         return await PlaylistWalk(self._engine, predictor, self._limits, self._clock).walk(session, ask, degraded)
 
+    async def _reasons(self, predictor: Predictor, walked: Walked, ask: Ask) -> tuple[tuple[Reason, ...], ...]:
+        if not ask.reasons:
+            return ()
+        return await reasons_of(self._engine, predictor, walked.session, walked.ranking)
+
     def _judged(self, rollout: Rollout, walked: Walked, events: Sequence[ListenerEvent]) -> None:
         if self._judge is not None and walked.before is not None and events:
             self._judge.consider(rollout, walked.before, events, walked.receipts)
@@ -162,7 +171,12 @@ class Recommender:
 
 
 def _recommendation(
-    predictor: Predictor, listener_id: str | None, walked: Walked, ask: Ask, stopwatch: Stopwatch
+    predictor: Predictor,
+    listener_id: str | None,
+    walked: Walked,
+    ask: Ask,
+    stopwatch: Stopwatch,
+    reasons: tuple[tuple[Reason, ...], ...],
 ) -> Recommendation:
     catalogue, ranking = predictor.catalogue, walked.ranking
     ranked = tuple(map(RankedTrack, count(1), map(catalogue.__getitem__, ranking.tracks), ranking.probabilities))
@@ -181,4 +195,5 @@ def _recommendation(
         stage_us=stopwatch.stages_us,
         taken=ranking.taken,
         shortfall=shortfall(len(ranked), ask.limit, catalogue, ranking.taken),
+        reasons=reasons,
     )

@@ -14,7 +14,7 @@ from app.domain.recommendation import Ask, Recommendation
 from app.web.schemas.events import MAX_EVENTS, EventAnswer, EventBody, event_answers
 from app.web.schemas.fields import ArtistGap, Exclude, ExcludeArtists, Identifier, RequestBody, TrackCount
 from app.web.schemas.rules import PoolAnswer, RulesBody, rules_of
-from app.web.schemas.tracks import RankedTrackAnswer, ranked_answers
+from app.web.schemas.tracks import RankedTrackAnswer, explained_answers, ranked_answers
 
 
 class NextRequest(RequestBody):
@@ -45,6 +45,7 @@ class NextRequest(RequestBody):
     allow_repeats: bool = Field(False, description="Whether tracks heard lately may come again.")
     artist_gap: ArtistGap = 0
     rules: RulesBody | None = Field(None, description="What else must hold of every track.")
+    reasons: bool = Field(False, description="Whether to say why each track is suggested; costs about ten rankings.")
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -71,6 +72,7 @@ class NextRequest(RequestBody):
             allow_repeats=self.allow_repeats,
             artist_gap=self.artist_gap,
             rules=rules_of(self.rules),
+            reasons=self.reasons,
         )
 
     def listened(self) -> list[ListenerEvent]:
@@ -101,7 +103,7 @@ def next_answer(recommendation: Recommendation) -> NextAnswer:
         "listener_id": recommendation.listener_id,
         "checkpoint_id": recommendation.checkpoint_id,
         "seq": recommendation.seq,
-        "tracks": ranked_answers(recommendation.tracks),
+        "tracks": explained_answers(ranked_answers(recommendation.tracks), recommendation.reasons),
         "events": event_answers(recommendation.receipts),
         "unknown_tracks": recommendation.unknown_tracks,
         "pool": {

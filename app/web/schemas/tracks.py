@@ -4,11 +4,12 @@ Knows nothing of how a track was found or ranked.
 """
 
 from collections.abc import Iterable
+from typing import NotRequired
 
 from typing_extensions import TypedDict
 
 from app.domain.catalogue import Track
-from app.domain.recommendation import RankedTrack
+from app.domain.recommendation import RankedTrack, Reason, ReasonKind
 
 
 class TrackAnswer(TypedDict):
@@ -24,8 +25,19 @@ class TrackAnswer(TypedDict):
     duration_s: int | None
 
 
+class ReasonAnswer(TypedDict):
+    """What moved a suggestion, and how many times more probable it is for it."""
+
+    kind: ReasonKind
+    track_id: str | None
+    lift: float
+
+
 class RankedTrackAnswer(TypedDict):
-    """One suggestion: `rank` counts from 1, `probability` is the softmax over the whole catalogue."""
+    """One suggestion: `rank` counts from 1, `probability` is the softmax over the whole catalogue.
+
+    `reasons` is there where it was asked for.
+    """
 
     rank: int
     probability: float
@@ -37,6 +49,7 @@ class RankedTrackAnswer(TypedDict):
     genre: str | None
     tags: tuple[str, ...]
     duration_s: int | None
+    reasons: NotRequired[list[ReasonAnswer]]
 
 
 class TracksAnswer(TypedDict):
@@ -79,4 +92,11 @@ def ranked_answers(ranked: Iterable[RankedTrack]) -> list[RankedTrackAnswer]:
                 "duration_s": track.duration_s,
             }
         )
+    return answers
+
+
+def explained_answers(answers: list[RankedTrackAnswer], reasons: Iterable[Iterable[Reason]]) -> list[RankedTrackAnswer]:
+    """Write beside each suggestion why it is one; nothing where nobody asked."""
+    for answer, own in zip(answers, reasons, strict=False):
+        answer["reasons"] = [{"kind": one.kind, "track_id": one.track_id, "lift": one.lift} for one in own]
     return answers

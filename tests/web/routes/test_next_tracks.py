@@ -124,3 +124,14 @@ def test_rules_that_mean_nothing_are_refused(service: httpx.Client, rules: dict[
         response = service.post(path, json={"rules": rules})
         assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
         assert response.json()["errors"][0]["field"].startswith("rules")
+
+
+def test_reasons_come_where_they_are_asked_for(service: httpx.Client) -> None:
+    """Beside each track, with what moved it; without asking the field is not there."""
+    body = {"recent": [QUEEN, ZEPPELIN], "n": 5}
+    assert all("reasons" not in track for track in service.post("/v1/next", json=body).json()["tracks"])
+    tracks = service.post("/v1/next", json={**body, "reasons": True}).json()["tracks"]
+    reasons = [reason for track in tracks for reason in track["reasons"]]
+    assert reasons
+    assert {reason["track_id"] for reason in reasons} <= {QUEEN, ZEPPELIN, None}
+    assert all(reason["lift"] >= 1.1 for reason in reasons)
