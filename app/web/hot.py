@@ -1,4 +1,4 @@
-"""The calls that come at every track, past the framework's layers: envelope, door, endpoint.
+"""The calls that come at every track, past the framework's layers: envelope, crowd, door, endpoint.
 
 What the framework wraps around a route (exit stacks, telemetry, a second body limit, matching every route in turn)
 costs such a call more than parsing and answering it (docs/decisions/http-layer.md). Knows nothing of what is answered.
@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import SegueError
+from app.web.crowd import Crowd, CrowdControl
 from app.web.door import Door
 from app.web.envelope import Envelope
 from app.web.metrics import RequestMetrics
@@ -21,9 +22,10 @@ class HotApi(FastAPI):
     _hot: dict[str, ASGIApp]
 
     def add_hot(self, metrics: RequestMetrics) -> None:
-        """Take note of the routes that are there; to be called when all are."""
+        """Take note of the routes that are there; to be called when all are. They share one crowd."""
+        crowd = Crowd()
         self._hot = {
-            route.path: Envelope(Door(_Call(route)), metrics)
+            route.path: Envelope(_Counted(CrowdControl(Door(_Call(route)), crowd), route), metrics)
             for route in self.router.routes
             if isinstance(route, DirectRoute) and not route.param_convertors
         }
@@ -37,6 +39,18 @@ class HotApi(FastAPI):
             await super().__call__(scope, receive, send)
 
 
+class _Counted:
+    """Names the route of an exchange, so that refusals before it are counted as its own."""
+
+    def __init__(self, app: ASGIApp, route: DirectRoute) -> None:
+        self._app = app
+        self._route = route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = self._route
+        await self._app(scope, receive, send)
+
+
 class _Call:
     """One hot call."""
 
@@ -44,7 +58,6 @@ class _Call:
         self._route = route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["route"] = self._route
         try:
             await self._route.handle(scope, receive, send)
         except SegueError as error:
