@@ -1,0 +1,107 @@
+"""What an operator changes is followed by every worker of a real service, and the door of one is shut from outside."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import monotonic, sleep, time
+
+import httpx
+import pytest
+
+from app.domain.api_keys import Scope, new_key
+from app.stores.api_keys import ApiKeyFile
+from app.stores.checkpoints import CheckpointStore
+from tests.e2e.service import Service, free_port
+from tests.serving.conftest import draft
+
+# The promise is two seconds on a machine that has time; the rest is for one that has not.
+SOON_S = 15.0
+# A connection for each request: the kernel gives it to whichever worker is free.
+FRESH = httpx.Limits(max_keepalive_connections=0)
+
+
+def everywhere(holds: Callable[[], bool]) -> None:
+    """Wait until something holds eight times in a row, on fresh connections, whichever workers take them."""
+    deadline, row = monotonic() + SOON_S, 0
+    while row < 8:
+        row = row + 1 if holds() else 0
+        assert monotonic() < deadline
+        sleep(0.02)
+
+
+def test_labels_are_followed_by_every_worker_and_fail_no_request(
+    service: Service, checkpoints: CheckpointStore
+) -> None:
+    """A canary, its victory and the way back, while callers keep asking."""
+    stable = str(checkpoints.labels().stable)
+    canary = checkpoints.publish(draft(2)).checkpoint_id
+    listeners, going = [f"listener {number}" for number in range(8)], [True]
+    fresh = httpx.Client(base_url=service.http.base_url, timeout=20, limits=FRESH)
+
+    def answered_by(listener_id: str) -> str:
+        response = fresh.post("/v1/next", json={"listener_id": listener_id, "n": 1})
+        assert response.status_code == 200, response.text
+        return str(response.json()["checkpoint_id"])
+
+    def keep_asking(listener_id: str) -> set[str]:
+        seen = set()
+        while going[0]:
+            seen.add(answered_by(listener_id))
+            sleep(0.02)
+        return seen
+
+    def point(label: str, **body: object) -> None:
+        response = service.http.put(f"/v1/models/labels/{label}", json=body, headers={"If-Match": "*"})
+        assert response.status_code == 200, response.text
+
+    with fresh, ThreadPoolExecutor(2) as threads:
+        asking = [threads.submit(keep_asking, listener) for listener in ("caller 1", "caller 2")]
+        try:
+            point("canary", checkpoint_id=canary, traffic_percent=100)
+            everywhere(lambda: answered_by("ann") == canary)
+            point("canary", checkpoint_id=canary, traffic_percent=50)
+            everywhere(lambda: {answered_by(listener) for listener in listeners} == {stable, canary})
+            sides = [answered_by(listener) for listener in listeners]
+            assert [answered_by(listener) for listener in listeners] == sides
+            point("stable", checkpoint_id="canary")
+            everywhere(lambda: answered_by("bob") == canary)
+            assert service.http.post("/v1/models/labels/canary/rollback").status_code == 200
+            assert service.http.post("/v1/models/labels/stable/rollback").status_code == 200
+            everywhere(lambda: answered_by("bob") == stable)
+        finally:
+            going[0] = False
+        assert all(caller.result(30) <= {stable, canary} for caller in asking)
+
+
+def test_a_key_locks_every_worker_and_is_revoked_on_every_worker(service: Service, tmp_path: Path) -> None:
+    """Without a restart."""
+    file, (key, secret) = ApiKeyFile(tmp_path / "data" / "api_keys.json"), new_key("app", [Scope.ADMIN], now=time())
+    url, shown = f"{service.http.base_url}/v1/models", {"Authorization": f"Bearer {secret}"}
+    with httpx.Client(limits=FRESH, timeout=20) as fresh:
+        assert fresh.get(url).status_code == 200
+        file.change(lambda ring: ring.adding(key, time()))
+        everywhere(lambda: fresh.get(url).status_code == 401 and fresh.get(url, headers=shown).status_code == 200)
+        file.change(lambda ring: ring.revoking(key.key_id, time()))
+        everywhere(lambda: fresh.get(url, headers=shown).status_code == 401)
+    assert secret[15:] not in service.log
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_a_service_on_the_network_without_keys_does_not_start(tmp_path: Path, host: str) -> None:
+    """It says in one sentence what to do."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "app.cli", "serve", "--host", host, "--port", str(free_port())],
+        env={**os.environ, "SEGUE_DATA_DIR": str(tmp_path), "SEGUE_MODEL_STORE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("segue: Expected an API key before listening on")
+    assert "segue keys create" in ran.stderr
+    assert "SEGUE_OPEN_WITHOUT_KEYS" in ran.stderr
