@@ -29,7 +29,7 @@ from app.stores.online_counts import OnlineCounts, Place
 
 DEPTH = 100
 WAITING = 256
-AT_ONCE = 16
+AT_ONCE = 4  # few: whoever waits for the interpreter lock meanwhile is an answer
 REST = 9.0  # seconds of rest for each second of work
 FLUSH_S = 1.0
 UNLIKELIEST = 1e-9
