@@ -36,6 +36,7 @@ from app.telemetry import configure_logging
 from app.web.admission import HouseRules
 from app.web.api import build_api
 from app.web.doors import Doors
+from app.web.lag import watching_lag
 from app.web.online_metrics import OnlineMetrics
 
 
@@ -54,6 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(api: FastAPI) -> AsyncIterator[LifespanState]:
         end_with_parent()
         async with AsyncExitStack() as opened:
+            await opened.enter_async_context(watching_lag(api.state.metrics.lagged))
             yield {"doors": await _open_doors(chosen, opened, OnlineMetrics(api.state.metrics.registry))}
 
     return build_api(lifespan)
@@ -111,7 +113,8 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack, metrics: Onlin
         keys=await opened.enter_async_context(KeyRingFollower(ApiKeyFile(settings.api_keys_file))),
         rates=_rates(settings, opened),
         house=HouseRules(
-            open_without_keys=settings.on_loopback or settings.open_without_keys,
+            on_loopback=settings.on_loopback,
+            open_without_keys=settings.open_without_keys,
             admin_port=settings.admin_port,
             requests_per_minute=settings.requests_per_minute,
             admin_requests_per_minute=settings.admin_requests_per_minute,

@@ -37,6 +37,8 @@ class Predictor(Protocol):
         """Read and rank a batch; the answer to each request does not depend on its company."""
 
 
+# Who has waited for this long for the model is no longer there, or no longer wants to know.
+PATIENCE_S = 1.0
 # How long the event loop may be held up. Its callers would wait for as long anyway, and far longer while two threads
 # pass the interpreter lock to and fro under load.
 SHORT_S = 0.02
@@ -94,7 +96,7 @@ class Engine:
         batch_size: int,
         batch_wait_us: int,
         queue_size: int,
-        patience_s: float = 60.0,
+        patience_s: float = PATIENCE_S,
         short_s: float = SHORT_S,
     ) -> None:
         self._batch_size = batch_size
@@ -233,6 +235,5 @@ def _take(batch: Sequence[_Waiting], clock: Callable[[], float]) -> _Taken:
 
 def _too_late(patience_s: float) -> Overloaded:
     return Overloaded(
-        f"The request has waited for the model for more than {patience_s * 1e3:.0f} ms, which is all "
-        "SEGUE_PATIENCE_MS allows. Try again."
+        f"The request has waited for the model for more than {patience_s * 1e3:.0f} ms. Try again."
     )

@@ -12,7 +12,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # Seconds. Denser where the promise lies: tens of milliseconds for a next track.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-STAGES = ("load", "queue", "step", "rank", "commit")
+STAGES = ("gather", "load", "queue", "step", "rank", "commit")
 
 
 class RequestMetrics:
@@ -43,6 +43,12 @@ class RequestMetrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
+        self._lag = Histogram(
+            "segue_event_loop_lag_seconds",
+            "How late a timer of the event loop went off, four times a second.",
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
         # Looking a labelled child up takes three times as long as counting with it.
         self._counters: dict[tuple[str, str, int], Callable[[], None]] = {}
         self._timers: dict[str, Callable[[float], None]] = {}
@@ -65,6 +71,10 @@ class RequestMetrics:
         if observe is None:
             observe = self._timers[route] = self._seconds.labels(route).observe
         observe(seconds)
+
+    def lagged(self, seconds: float) -> None:
+        """Take in how late the event loop was."""
+        self._lag.observe(seconds)
 
     def stages(self, stage_us: dict[str, int]) -> None:
         """Take in where one request's time went, in microseconds per stage."""
