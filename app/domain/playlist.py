@@ -49,6 +49,7 @@ class PlaylistAsk:
     """What the caller wants: `length` tracks after `seeds`, or after a listener's session and then the seeds.
 
     `after` is the playlist so far, in playing order: it is read, every rule counts it, and what is added follows it.
+    `to` is where it travels: a track is its last one, an artist or a tag what it comes near.
     With `duration_s` the playlist ends with the track that fills so many seconds, at `length` tracks at the latest.
 
     Sampling draws from the `top_k` most probable tracks whose probabilities, raised to 1/temperature, reach
@@ -69,6 +70,7 @@ class PlaylistAsk:
     rules: Rules = NO_RULES
     duration_s: int | None = None
     after: tuple[str, ...] = ()
+    to: Seed | None = None
 
     @property
     def standing(self) -> Ask:

@@ -9,9 +9,10 @@ from random import Random
 from secrets import randbits
 from time import time
 
+from app.domain.arc import DEEP, Arc
 from app.domain.catalogue import Catalogue
 from app.domain.events import EventKind, ListenerEvent
-from app.domain.playlist import Choosing, Playlist, PlaylistAsk, choose
+from app.domain.playlist import Choosing, Playlist, PlaylistAsk, SeedKind, choose
 from app.domain.playlist_progress import PlaylistProgress
 from app.domain.policy import exclusions, shortfall
 from app.domain.ranking import StepRequest
@@ -66,7 +67,8 @@ class PlaylistWalk:
     ) -> tuple[list[RankedTrack], PlaylistProgress]:
         catalogue = self._predictor.catalogue
         random = Random(ask.seed)
-        limit = ask.top_k if ask.choosing is Choosing.SAMPLE else 1
+        arc = await self._arc(ask)
+        limit = DEEP if arc else ask.top_k if ask.choosing is Choosing.SAMPLE else 1
         hidden, unread = session.reading(self._predictor.checkpoint_id)
         standing = exclusions(session, ask.standing, catalogue, self._clock())
         heard = _rows(session.advancing, catalogue)
@@ -78,17 +80,33 @@ class PlaylistWalk:
         chosen: list[RankedTrack] = []
         while not progress.is_full:
             recent = tuple(progress.heard[-self._limits.recent_tracks :])
-            request = StepRequest(hidden, reading, recent, progress.excluded, limit)
+            is_last = len(chosen) + 1 == ask.length
+            excluded = progress.excluded if arc is None else arc.held_back(progress.excluded, is_last=is_last)
+            request = StepRequest(hidden, reading, recent, excluded, limit)
             timed = await self._engine.step(self._predictor, request)
-            ranking = timed.step.ranking
+            ranked = ranking = timed.step.ranking
+            if arc is not None:
+                ranking = arc.bent(ranked, excluded, way=(len(chosen) + 1) / ask.length, is_last=is_last)
             if not ranking.tracks:
                 break
-            position = choose(ranking.probabilities, ask, random)
-            row = ranking.tracks[position]
-            chosen.append(RankedTrack(len(after) + len(chosen) + 1, catalogue[row], ranking.probabilities[position]))
+            row = ranking.tracks[choose(ranking.probabilities, ask, random)]
+            # On the way somewhere a track may lie too deep to be ranked; it is then no more probable than the last one.
+            probability = dict(zip(ranked.tracks, ranked.probabilities, strict=True)).get(row, ranked.probabilities[-1])
+            chosen.append(RankedTrack(len(after) + len(chosen) + 1, catalogue[row], probability))
             hidden, reading = timed.step.hidden, (row,)
             progress.choose(row)
         return chosen, progress
+
+    async def _arc(self, ask: PlaylistAsk) -> Arc | None:
+        """Return the way to where the playlist is to end, None where it may end anywhere."""
+        if ask.to is None:
+            return None
+        catalogue = self._predictor.catalogue
+        rows = _rows((await seed_tracks(self._engine, self._predictor, (ask.to,)))[0], catalogue)
+        timed = await self._engine.step(self._predictor, StepRequest(None, rows, rows, frozenset(rows), DEEP))
+        if ask.to.kind is not SeedKind.TRACK:
+            return Arc(timed.step.ranking)
+        return Arc(timed.step.ranking, rows[-1], frozenset(catalogue.same_song(rows[-1])))
 
     def _seeded(self, session: ListenerSession, seeds: tuple[str, ...]) -> ListenerSession:
         now = max(self._clock(), session.newest_at)

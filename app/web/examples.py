@@ -127,6 +127,11 @@ PLAYLIST_REQUESTS: dict[str, Any] = {
         "top_p": 0.9,
         "seed": 7,
     },
+    "from_one_track_to_another": {
+        "n": 8,
+        "seeds": ["queen-bohemian-rhapsody"],
+        "to": "led-zeppelin-stairway-to-heaven",
+    },
     "an_hour_from_an_artist_and_a_tag": {
         "duration_s": 3600,
         "seeds": [{"artist": "Queen", "weight": 2}, {"tag": "piano"}],

@@ -76,6 +76,7 @@ asks = st.builds(
     exclude_artists=st.lists(st.integers(0, 7).map(lambda number: f"artist {number}"), max_size=1).map(tuple),
     artist_gap=st.integers(0, 5),
     rules=rules,
+    to=st.none() | st.integers(0, V - 1).map(lambda row: Seed(f"t{row}")),
 )
 
 
@@ -126,7 +127,7 @@ def permitted(
 
 
 @settings(max_examples=30, deadline=None)
-@given(asks.map(lambda ask: replace(ask, choosing=Choosing.GREEDY)), st.integers(0, 40))
+@given(asks.map(lambda ask: replace(ask, choosing=Choosing.GREEDY, to=None)), st.integers(0, 40))
 def test_a_playlist_that_goes_on_is_the_one_that_was_never_cut(
     predictor: Predictor, ask: PlaylistAsk, cut: int
 ) -> None:
@@ -145,6 +146,31 @@ async def test_no_seed_comes_back_however_many_there_are(predictor: Predictor) -
     playlist = await walked(predictor, PlaylistAsk(length=V, seeds=seeds))
     assert len(playlist.seeds) == 30 > LIMITS.recent_tracks
     assert not {f"t{row}" for row in range(30)} & {ranked.track.track_id for ranked in playlist.tracks}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("choosing", Choosing)
+async def test_a_playlist_travels_to_where_it_is_to_end(predictor: Predictor, choosing: Choosing) -> None:
+    """It ends with that track and not before, under rules too, and its way leads there: later tracks are nearer."""
+    ask = PlaylistAsk(length=12, seeds=(Seed("t3"),), to=Seed("t44"), choosing=choosing, seed=5, artist_gap=1, top_k=5)
+    tracks = [ranked.track.track_id for ranked in (await walked(predictor, ask)).tracks]
+    assert (len(set(tracks)), tracks[-1]) == (12, "t44")
+    [after] = predictor.step([StepRequest(None, (44,), (44,), frozenset({44}), V)])
+    places = {f"t{row}": place for place, row in enumerate(after.ranking.tracks)}
+    early, late = ([places[track] for track in half] for half in (tracks[:5], tracks[6:-1]))
+    assert sum(late) < sum(early)
+    near = await walked(predictor, replace(ask, to=Seed("Artist 2", SeedKind.ARTIST)))
+    assert len(near.tracks) == 12
+
+
+@pytest.mark.anyio
+async def test_a_rule_that_takes_the_destination_is_kept(predictor: Predictor) -> None:
+    """The playlist is as long as was asked for and ends elsewhere; an unknown destination is refused."""
+    ask = PlaylistAsk(length=5, seeds=(Seed("t3"),), to=Seed("t44"), exclude=("t44",))
+    tracks = [ranked.track.track_id for ranked in (await walked(predictor, ask)).tracks]
+    assert (len(tracks), "t44" in tracks) == (5, False)
+    with pytest.raises(Rejected, match="nowhere"):
+        await walked(predictor, replace(ask, to=Seed("nowhere")))
 
 
 @pytest.mark.anyio

@@ -65,6 +65,9 @@ class PlaylistRequest(RequestBody):
     after: Annotated[tuple[Identifier, ...], Field(max_length=2000)] = Field(
         (), description="The playlist so far, in playing order: what is added follows it and repeats none of it."
     )
+    to: SeedOrTrackId | None = Field(
+        None, description="Where the playlist travels: its last track, or an artist or tag it comes near."
+    )
     choosing: Choosing = Field(Choosing.GREEDY, description="`greedy` takes the best each time, `sample` draws.")
     temperature: float = Field(
         1.0, ge=0.05, le=10, allow_inf_nan=False, description="Above 1 more adventurous, below 1 less; for `sample`."
@@ -85,6 +88,8 @@ class PlaylistRequest(RequestBody):
     def _agrees_with_itself(self) -> Self:
         if self.n is not None and self.duration_s is not None:
             raise PydanticCustomError("one_of", "Input should be `n` or `duration_s`, not both")
+        if self.to is not None and self.duration_s is not None:
+            raise PydanticCustomError("arc_needs_n", "Input should say with `n` how many tracks it is `to` there")
         if self.choosing is Choosing.GREEDY and (idle := _SAMPLING & self.model_fields_set):
             raise PydanticCustomError(
                 "only_for_sampling",
@@ -100,6 +105,7 @@ class PlaylistRequest(RequestBody):
             seeds=tuple(seed.seed() for seed in self.seeds),
             duration_s=self.duration_s,
             after=self.after,
+            to=None if self.to is None else self.to.seed(),
             listener_id=self.listener_id,
             choosing=self.choosing,
             temperature=self.temperature,

@@ -49,6 +49,7 @@ def test_everything_said_reaches_the_domain() -> None:
         ({"seeds": [{"track": "a", "weight": 0}]}, "greater than 0"),
         ({"seeds": [5]}, r"seeds\.0\n"),
         ({"n": 5, "duration_s": 600}, "not both"),
+        ({"to": "t", "duration_s": 600}, "with `n`"),
     ],
 )
 def test_what_contradicts_or_exceeds_is_refused(body: dict[str, object], message: str) -> None:
