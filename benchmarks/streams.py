@@ -47,7 +47,7 @@ class Reader:
     async def follow(self) -> None:
         """Read until cancelled."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=2**20)
-        writer.write(f"GET /v1/listeners/{self._listener_id}/stream HTTP/1.1\r\nHost: segue\r\n\r\n".encode())
+        writer.write(f"GET /v1/listeners/{self._listener_id}/stream HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         try:
             while line := await reader.readline():
                 if line.startswith(b"data: ") and (seq := re.search(rb'"seq":(\d+)', line)):
@@ -61,7 +61,7 @@ async def post(port: int, listener_id: str, number: int) -> None:
     """Report one play on a connection of its own, which any worker may take."""
     event = {"listener_id": listener_id, "type": "played", "track_id": f"t{number}"}
     body = json.dumps({"events": [event]}).encode()
-    head = f"POST /v1/events HTTP/1.1\r\nHost: segue\r\nConnection: close\r\nContent-Length: {len(body)}\r\n"
+    head = f"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(body)}\r\n"
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(head.encode() + b"Content-Type: application/json\r\n\r\n" + body)
     answer = await reader.read()

@@ -3,7 +3,9 @@
 Knows nothing of any one call, and of how a key is carried.
 """
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import cast
 
@@ -13,6 +15,7 @@ from app.domain.api_keys import ApiKey, KeyRing, Scope
 from app.errors import Rejected, TryLater
 
 KEY = "key"
+_HOST = re.compile(r"(?:https?://)?(?:\[(?P<v6>[0-9a-fA-F:]+)\]|(?P<name>[^\[\]:/]*))(?::[0-9]*)?")
 
 
 class KeyNeeded(Rejected):
@@ -39,6 +42,7 @@ class RateExceeded(TryLater):
 class HouseRules:
     """What the operator chose: who may come without a key, on which port what is, how often a key may ask."""
 
+    on_loopback: bool
     open_without_keys: bool
     admin_port: int | None
     requests_per_minute: int
@@ -59,12 +63,28 @@ def admit_holder(ring: KeyRing, secret: str | None, now: float) -> ApiKey:
     return key
 
 
-def admit_keyless(scope: Scope | None, host: str, *, open_without_keys: bool) -> None:
-    """Let a caller in where no key exists; raise KeyNeeded or NotAdmitted."""
-    if not open_without_keys:
+def admit_keyless(scope: Scope | None, client: str, house: HouseRules) -> None:
+    """Let a caller at this address in where no key exists; raise KeyNeeded or NotAdmitted."""
+    if not (house.on_loopback or house.open_without_keys):
         raise KeyNeeded("Expected a key, but none exists yet. The operator makes one with `segue keys create`.")
-    if scope is Scope.ADMIN and not _is_loopback(host):
-        raise NotAdmitted(f"Expected a client on this machine (127.0.0.0/8 or ::1), got {host or 'none known'}.")
+    if scope is Scope.ADMIN and not _is_loopback(client):
+        raise NotAdmitted(f"Expected a client on this machine (127.0.0.0/8 or ::1), got {client or 'none known'}.")
+
+
+@lru_cache(256)
+def check_addressed(name: bytes, value: bytes) -> None:
+    """Raise NotAdmitted for a Host or Origin that is not this machine.
+
+    A browser on this machine carries the requests of any page to it: one that lets its own name point here (DNS
+    rebinding), or that sends what needs no leave, such as a POST without a body or a WebSocket.
+    """
+    host = _HOST.fullmatch(value.decode("latin-1"))
+    named = (host["v6"] or host["name"]) if host is not None else ""
+    if not (named == "localhost" or named.endswith(".localhost") or _is_loopback(named)):
+        raise NotAdmitted(
+            f"Expected {name.decode().title()} to name this machine (localhost, 127.0.0.1), got {value[:80]!r}. "
+            "Make keys, or set SEGUE_OPEN_WITHOUT_KEYS where a proxy checks callers."
+        )
 
 
 def check_scope(key: ApiKey | None, scope: Scope | None) -> None:

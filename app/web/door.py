@@ -22,6 +22,7 @@ from app.web.admission import (
     ScopeMissing,
     admit_holder,
     admit_keyless,
+    check_addressed,
     check_scope,
 )
 from app.web.problems import NoSuchRoute, problem_response
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 WINDOW_S = 60
 _BEARER = b"bearer "
+_ADDRESSED = (b"host", b"origin")
 _CHALLENGES: dict[type[SegueError], str] = {
     KeyNeeded: 'Bearer realm="segue"',
     KeyRefused: 'Bearer realm="segue", error="invalid_token"',
@@ -88,7 +90,11 @@ def admitted(scope: Scope, behind: "Doors", need: KeyScope | None, token: str | 
     ring, house = behind.keys.ring, behind.house
     if ring.is_empty:
         client = scope.get("client")
-        admit_keyless(need, client[0] if client else "", open_without_keys=house.open_without_keys)
+        admit_keyless(need, client[0] if client else "", house)
+        if not house.open_without_keys:
+            for name, value in scope["headers"]:
+                if name in _ADDRESSED:
+                    check_addressed(name, value)
         key = None
     else:
         key = admit_holder(ring, _secret(scope) or token, time())

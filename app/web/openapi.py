@@ -11,7 +11,6 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from app.domain.api_keys import Scope as KeyScope
 from app.web.admission import KeyNeeded, KeyRefused, NotAdmitted, RateExceeded, ScopeMissing
 from app.web.problems import CODES, PROBLEMS, HeadersTooLarge, MalformedRequest, RequestTooSlow, told
 from app.web.schemas.added_tracks import AddTracksRequest
@@ -123,9 +122,8 @@ def _say_who_may(document: dict[str, Any]) -> None:
                 continue
             scope = needed(method.upper(), path)
             operation["security"] = [{name: [scope.value] if scope else []} for name in SECURITY_SCHEMES]
-            refusals = (KeyNeeded, KeyRefused, RateExceeded, *(() if scope is None else (ScopeMissing,)))
-            local = (NotAdmitted,) if scope is KeyScope.ADMIN else ()
-            for status, response in told(*refusals, *local).items():
+            refusals = (KeyNeeded, KeyRefused, RateExceeded, NotAdmitted, *(() if scope is None else (ScopeMissing,)))
+            for status, response in told(*refusals).items():
                 operation["responses"].setdefault(str(status), response)
             for status in ("401", "429"):
                 operation["responses"][status]["headers"] = {

@@ -14,7 +14,8 @@ import pytest
 from app.domain.api_keys import Scope, new_key
 from app.stores.api_keys import ApiKeyFile
 from app.stores.checkpoints import CheckpointStore
-from tests.e2e.service import Service, free_port
+from tests.e2e.service import Service
+from tests.ports import free_port
 from tests.serving.conftest import draft
 
 # The promise is two seconds on a machine that has time; the rest is for one that has not.

@@ -183,6 +183,20 @@ def test_no_secret_is_in_logs_errors_or_metrics(locked: Locked, monkeypatch: pyt
     assert canary[:-1] not in said
 
 
+def test_without_keys_a_page_from_elsewhere_does_nothing(
+    model_store: Path, store_url: str, tmp_path: Path, service: httpx.Client
+) -> None:
+    """DNS rebinding, and requests that a browser sends without asking; with keys there is nothing to borrow."""
+    for headers in ({"Host": "rebound.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}):
+        for method, path in (("POST", "/v1/models/labels/stable/rollback"), ("GET", "/v1/tracks?q=queen")):
+            response = service.request(method, path, headers=headers)
+            assert (response.status_code, response.json()["code"]) == (403, "not_admitted")
+    assert service.get("/v1/tracks?q=queen", headers={"Origin": "http://localhost:3000"}).status_code == 200
+    settings = Settings(model_store=model_store, data_dir=tmp_path, redis_url=store_url, open_without_keys=True)
+    with served(create_app(settings)) as client:
+        assert client.get("/v1/tracks?q=queen", headers={"Host": "segue.example"}).status_code == 200
+
+
 def test_the_operator_may_have_a_port_of_their_own(
     model_store: Path, store_url: str, tmp_path: Path, free_port: int
 ) -> None:

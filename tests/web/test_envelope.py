@@ -1,7 +1,7 @@
 """What every answer carries, and what happens when nothing else catches an error."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from app.web.api import build_api
+from app.main import create_app
+from app.settings import Settings
 from app.web.envelope import STANDING_HEADERS
 from tests.web.conftest import served
 
@@ -75,22 +76,18 @@ async def fail_late(_request: Request) -> Response:
     return StreamingResponse(parts())
 
 
-@asynccontextmanager
-async def nothing(_api: FastAPI) -> AsyncIterator[Mapping[str, object]]:
-    yield {}
-
-
-def broken_api() -> FastAPI:
-    """The API with two routes that fail as no route should."""
-    api = build_api(nothing)
+def broken_api(home: Path) -> FastAPI:
+    """The service, without model and session store, with two routes that fail as no route should."""
+    away = f"unix://{home}/nobody-listens.sock"
+    api = create_app(Settings(model_store=home / "model_store", data_dir=home, redis_url=away))
     api.add_route("/fail", fail)
     api.add_route("/fail-late", fail_late)
     return api
 
 
-def test_what_nobody_foresaw_is_a_500_without_internals() -> None:
+def test_what_nobody_foresaw_is_a_500_without_internals(tmp_path: Path) -> None:
     """With the request's name, in the same shape, counted."""
-    with served(broken_api()) as client:
+    with served(broken_api(tmp_path)) as client:
         response = client.get("/fail", headers={"x-request-id": "r-7"})
         assert response.status_code == 500
         assert response.json()["code"] == "internal_error"
@@ -103,7 +100,7 @@ def test_what_nobody_foresaw_is_a_500_without_internals() -> None:
         assert "segue_http_requests_open 1.0" in page  # the one that asks
 
 
-def test_an_answer_that_has_begun_is_cut_off() -> None:
+def test_an_answer_that_has_begun_is_cut_off(tmp_path: Path) -> None:
     """It cannot be taken back, and must not look whole."""
-    with served(broken_api()) as client, pytest.raises(httpx.RemoteProtocolError):
+    with served(broken_api(tmp_path)) as client, pytest.raises(httpx.RemoteProtocolError):
         client.get("/fail-late")

@@ -42,6 +42,8 @@ def labels_answer(labels: CheckpointLabels) -> LabelsAnswer:
     return {
         "version": labels.version,
         "stable": labels.stable,
-        "canary": canary and {"checkpoint_id": canary.checkpoint_id, "traffic_percent": canary.traffic_percent},
+        "canary": None
+        if canary is None
+        else {"checkpoint_id": canary.checkpoint_id, "traffic_percent": canary.traffic_percent},
         "shadow": labels.shadow,
     }

@@ -44,8 +44,9 @@ def online_answer(checkpoint_id: str, arms: Sequence[Arm], comparison: Compariso
     return {
         "checkpoint_id": checkpoint_id,
         "labels": [_tally_answer(arm) for arm in arms],
-        "comparison": comparison
-        and {
+        "comparison": None
+        if comparison is None
+        else {
             "difference": comparison.difference,
             "low": comparison.low,
             "high": comparison.high,
