@@ -66,7 +66,7 @@ class Follower(Caller):
 
     def __init__(self, port: int, listener_id: str) -> None:
         super().__init__(port)
-        self.send(f"GET /v1/listeners/{listener_id}/stream?n=3 HTTP/1.1\r\nHost: segue\r\n\r\n".encode())
+        self.send(f"GET /v1/listeners/{listener_id}/stream?n=3 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         while b"event: next" not in self._held:
             self._more()
 
@@ -81,7 +81,7 @@ class Follower(Caller):
 def post(path: str, body: dict[str, Any]) -> bytes:
     """Return the bytes of a request on a connection that is kept."""
     content = json.dumps(body).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: segue\r\nContent-Type: application/json\r\nContent-Length: {len(content)}"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(content)}"
     return head.encode() + b"\r\n\r\n" + content
 
 

@@ -25,7 +25,7 @@ SHUTDOWN_S = 30
 # Twenty steps, each of which waits a tenth of a second for company: still under way when the service is told to end.
 SLOWLY = {"batch_wait_us": "100000", "shutdown_s": str(SHUTDOWN_S)}
 PLAYLIST = post("/v1/playlists", {"seeds": ["t1"], "n": 20})
-READY = b"GET /readyz HTTP/1.1\r\nHost: segue\r\n\r\n"
+READY = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.fixture(params=[1, 2], ids=["one process", "two workers"])
