@@ -21,6 +21,7 @@ from app.errors import (
 )
 from app.stores.checkpoints import CheckpointStore
 from tests.rnn.drafts import flip_byte, new_draft
+from tests.rnn.retrieval.indexes import indexed_draft
 
 cli = typer.Typer()
 models.register(cli)
@@ -93,6 +94,14 @@ def test_show_puts_the_metrics_beside_the_baselines(store: Path, ids: list[str])
     shown = answer(store, "show", ids[0])
     assert shown["baselines"]["markov"]["recall@20"] == 0.2
     assert shown["files"].keys() >= {"weights.safetensors", "report/report.html"}
+
+
+def test_show_tells_how_a_large_catalogue_is_searched(tmp_path: Path) -> None:
+    published = CheckpointStore(tmp_path).publish(indexed_draft()).checkpoint_id
+    printed = run(tmp_path, "show", published)
+    for expected in ("index", "probes", "recall_at_20", "log_total_error_std", "half"):
+        assert expected in printed
+    assert answer(tmp_path, "show", published)["index"]["rows"] == "half"
 
 
 def test_promote_and_rollback_move_the_label(store: Path, ids: list[str]) -> None:

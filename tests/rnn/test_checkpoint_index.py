@@ -10,28 +10,12 @@ import torch
 from app.domain.catalogue import Track
 from app.domain.ranking import StepRequest
 from app.errors import CorruptCheckpoint
-from app.rnn.checkpoint import CheckpointDraft
-from app.rnn.manifest import Manifest, Verdict
+from app.rnn.manifest import Manifest
 from app.rnn.retrieval.ranker import IndexedRanker
 from app.stores.additions import add_tracks
 from app.stores.checkpoints import CheckpointStore
-from tests.rnn.drafts import flip_byte, small_catalogue
-from tests.rnn.retrieval.indexes import V, clustered_network, playlists
-
-
-def indexed_draft(**config: object) -> CheckpointDraft:
-    return CheckpointDraft(
-        network=clustered_network(**config),
-        catalogue=small_catalogue(V),
-        training={},
-        data={},
-        metrics={},
-        baselines={},
-        verdict=Verdict(True, "for tests"),
-        probe=(0, 3, 5),
-        playlists=playlists(),
-        indexed_from=V,
-    )
+from tests.rnn.drafts import flip_byte
+from tests.rnn.retrieval.indexes import V, clustered_network, indexed_draft, playlists
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,15 @@ from functools import cache
 
 import torch
 
+from app.rnn.checkpoint import CheckpointDraft
+from app.rnn.manifest import Verdict
 from app.rnn.network import NetworkConfig, RecurrentNetwork
 from app.rnn.retrieval.building import as_playlists, build_index
 from app.rnn.retrieval.index import Index
+from tests.rnn.drafts import small_catalogue
 
 V, K, CLUSTERS = 3000, 16, 32
+ALL = CLUSTERS + CLUSTERS // 8  # with the rows that are a cluster of their own
 
 
 @cache
@@ -40,3 +44,19 @@ def playlists(seed: int = 0, count: int = 200) -> list[list[int]]:
 def small_index() -> Index:
     """The index of the network, not yet measured."""
     return build_index(clustered_network(), as_playlists(playlists()), CLUSTERS)
+
+
+def indexed_draft(**config: object) -> CheckpointDraft:
+    """A draft that gets an index, small as it is."""
+    return CheckpointDraft(
+        network=clustered_network(**config),
+        catalogue=small_catalogue(V),
+        training={},
+        data={},
+        metrics={},
+        baselines={},
+        verdict=Verdict(True, "for tests"),
+        probe=(0, 3, 5),
+        playlists=playlists(),
+        indexed_from=V,
+    )
