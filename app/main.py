@@ -90,7 +90,9 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack, metrics: Onlin
     opened.push_async_callback(counts.aclose)
     judge = None
     if settings.judge_online:
-        judge = await opened.enter_async_context(Judge(counts, settings.session_limits, told=metrics.judged))
+        judge = await opened.enter_async_context(
+            Judge(counts, settings.session_limits, told=metrics.judged, missed=metrics.left_out)
+        )
     recommender = Recommender(reloader, engine, sessions, settings.session_limits, turns, judge=judge)
     labelling = Labelling(checkpoints, reloader)
     online = await opened.enter_async_context(

@@ -50,20 +50,28 @@ class _Case:
 
 
 class Judge:
-    """Takes in events as they are answered. Use it as an async context manager; `told` hears of every tally."""
+    """Takes in events as they are answered. Use it as an async context manager.
+
+    `told` hears of every tally, `missed` of each event that is left out.
+    """
 
     def __init__(
-        self, counts: OnlineCounts, limits: SessionLimits, *, told: Told = lambda _label, _tally: None
+        self,
+        counts: OnlineCounts,
+        limits: SessionLimits,
+        *,
+        told: Told = lambda _label, _tally: None,
+        missed: Callable[[], None] = lambda: None,
     ) -> None:
         self._counts = counts
         self._limits = limits
         self._told = told
+        self._missed = missed
         self._waiting: deque[_Case] = deque()
         self._arrived = asyncio.Event()
         self._unsent: dict[Place, Tally] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
         self._tasks: list[asyncio.Task[None]] = []
-        self.left_out = 0
 
     async def __aenter__(self) -> "Judge":
         self._tasks = [
@@ -98,7 +106,7 @@ class Judge:
         if not session.current or event.kind not in (EventKind.PLAYED, EventKind.FINISHED, EventKind.SKIPPED):
             return
         if len(self._waiting) >= WAITING - 1:
-            self.left_out += 1
+            self._missed()
             return
         label, served, bucket = (
             rollout.label_of(event.listener_id),

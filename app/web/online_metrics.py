@@ -26,6 +26,12 @@ class OnlineMetrics:
             for measure, text in MEASURES.items()
         }
 
+        self._left_out = Counter("segue_online_left_out", "Plays that nobody had time to judge.", registry=registry)
+
+    def left_out(self) -> None:
+        """Count a play that was not judged."""
+        self._left_out.inc()
+
     def judged(self, label: str, tally: Tally) -> None:
         """Count what came of a ranking."""
         for measure, counter in self._counters.items():
