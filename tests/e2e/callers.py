@@ -81,8 +81,8 @@ class Follower(Caller):
 def post(path: str, body: dict[str, Any]) -> bytes:
     """Return the bytes of a request on a connection that is kept."""
     content = json.dumps(body).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(content)}"
-    return head.encode() + b"\r\n\r\n" + content
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
 
 
 def played(listener_id: str, track_id: str) -> bytes:
