@@ -89,9 +89,9 @@ class Server:
                 await sentinel.aclose()
 
     async def _replies(self, commands: Sequence[Command]) -> list[Any]:
-        pool = self._client.connection_pool
+        pool: Any = self._client.connection_pool
         connection = await pool.get_connection()
-        packed = [pack_command(command) for command in commands]
+        packed = [pack_command(command) for command in commands]  # type: ignore[arg-type]  # several of each kind
         try:
             replies: list[Any] = await connection.retry.call_with_retry(
                 lambda: _answers(connection, packed), lambda _: connection.disconnect()
