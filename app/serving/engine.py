@@ -234,6 +234,4 @@ def _take(batch: Sequence[_Waiting], clock: Callable[[], float]) -> _Taken:
 
 
 def _too_late(patience_s: float) -> Overloaded:
-    return Overloaded(
-        f"The request has waited for the model for more than {patience_s * 1e3:.0f} ms. Try again."
-    )
+    return Overloaded(f"The request has waited for the model for more than {patience_s * 1e3:.0f} ms. Try again.")
