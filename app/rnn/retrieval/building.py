@@ -22,10 +22,6 @@ _PER_CLUSTER = 48
 """Sampled rows for each cluster: with 256 the clusters are hardly better, and take five times as long."""
 
 _ROUNDS = 6
-_STRAYS = 8
-"""For so many clusters, one row becomes a cluster of its own: those furthest from their cluster's mean. Popular tracks
-are among them, first for many outputs, and no normal distribution around a mean tells of them."""
-
 _AT_ONCE = 100_000
 _PLAYLISTS_AT_ONCE = 64
 FIRST = Settings(probes=8, head=128)
@@ -55,7 +51,7 @@ def build_index(network: RecurrentNetwork, playlists: Tensor, clusters: int | No
     sample = _mapped(network, space, sampled)
     centroids = _centroids(sample, L)
     # Turned so that the rows of a cluster differ along the axes, one independent of the other.
-    apart = sample - centroids[_nearest(centroids, sample)[0]]
+    apart = sample - centroids[_nearest(centroids, sample)]
     axes = np.linalg.eigh(apart.T @ apart)[1]
     space, centroids, sample = space.turned(axes), centroids @ axes, sample @ axes
     assigned, described = _describe(network, space, centroids)
@@ -78,23 +74,20 @@ def _centroids(sample: Floats, count: int) -> Floats:
     return np.asarray(clusters.centroids, np.float32)
 
 
-def _nearest(centroids: Floats, rows: Floats) -> tuple[Rows, Floats]:
-    """Return the centroid each row (N, D) is nearest to, and the square of how far it is from there."""
+def _nearest(centroids: Floats, rows: Floats) -> Rows:
     found = faiss.IndexFlatL2(centroids.shape[1])
     found.add(centroids)
-    distances, nearest = found.search(rows, 1)
-    return nearest.ravel(), distances.ravel()
+    nearest: Rows = found.search(rows, 1)[1].ravel()
+    return nearest
 
 
 def _describe(network: RecurrentNetwork, space: Space, centroids: Floats) -> tuple[Rows, Clusters]:
-    """Return each row's cluster (V,), and the clusters' means and variances, the strays' last."""
+    """Return each row's cluster (V,), and the clusters' means and variances."""
     L, D = centroids.shape
-    V = network.config.catalogue_size
-    assigned, distances = np.empty(V, np.int64), np.empty(V, np.float32)
+    assigned = np.empty(network.config.catalogue_size, np.int64)
     sizes, sums, squares = np.zeros(L), np.zeros((L, D)), np.zeros((L, D))
     for here, rows in _blocks(network, space):
-        assigned[here], distances[here] = _nearest(centroids, rows)
-        nearest = assigned[here]
+        nearest = assigned[here] = _nearest(centroids, rows)
         order = np.argsort(nearest, kind="stable")
         held, starts = np.unique(nearest[order], return_index=True)
         # Around the centroid, as the squares of what is far from zero would drown the variance.
@@ -102,18 +95,9 @@ def _describe(network: RecurrentNetwork, space: Space, centroids: Floats) -> tup
         sizes[held] += np.diff(np.append(starts, len(order)))
         sums[held] += np.add.reduceat(apart, starts, 0, dtype=np.float64)
         squares[held] += np.add.reduceat(apart * apart, starts, 0, dtype=np.float64)
-    strays = np.sort(np.argpartition(-distances, L // _STRAYS)[: L // _STRAYS])
-    own = _mapped(network, space, strays)
-    apart = own - centroids[assigned[strays]]
-    np.subtract.at(sizes, assigned[strays], 1.0)
-    np.subtract.at(sums, assigned[strays], apart)
-    np.subtract.at(squares, assigned[strays], apart * apart)
-    assigned[strays] = L + np.arange(len(strays))
     full = np.maximum(sizes, 1.0)[:, None]
     off = sums / full
-    means = np.concatenate((centroids + off, own))
-    variances = np.concatenate((np.maximum(squares / full - off * off, 0.0), np.zeros_like(own)))
-    sizes = np.append(sizes, np.ones(len(own)))
+    means, variances = centroids + off, np.maximum(squares / full - off * off, 0.0)
     tensors = (torch.from_numpy(each.astype(np.float32)) for each in (means, variances, sizes))
     mean, variance, size = tensors
     return assigned, Clusters(mean, variance, size.log())

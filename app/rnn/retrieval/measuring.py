@@ -54,7 +54,7 @@ def chosen(index: Index, network: RecurrentNetwork, exact: Ranker) -> tuple[Inde
     for head in _HEADS:
         index = index.with_settings(replace(index.settings, head=head, log_total_bias=0.0))
         index = _with_probes(index, network, outputs[first], truth.first_rows[first])
-        errors = _answers(index, network, outputs[first]).log_total - truth.log_total[first]
+        errors = _answers(index, network, outputs[first])[1] - truth.log_total[first]
         index = index.with_settings(replace(index.settings, log_total_bias=float(errors.mean())))
         if float((errors - errors.mean()).abs().quantile(0.99)) <= WANTED_ERROR:
             break
@@ -66,16 +66,16 @@ def _with_probes(index: Index, network: RecurrentNetwork, outputs: Tensor, best:
     least = math.ceil(_SCANNED_FOR_EACH * index.settings.head / of_a_cluster)
     for probes in sorted({least, *(probes for probes in _PROBES if probes > least)}):
         index = index.with_settings(replace(index.settings, probes=min(probes, len(index.clusters))))
-        if _recall(best, _answers(index, network, outputs).first_rows) >= WANTED_RECALL:
+        if _recall(best, _answers(index, network, outputs)[0]) >= WANTED_RECALL:
             break
     return index
 
 
 def _figures(index: Index, network: RecurrentNetwork, outputs: Tensor, best: Tensor, log_total: Tensor) -> Figures:
-    answers = _answers(index, network, outputs)
-    errors = answers.log_total - log_total
+    found, estimated = _answers(index, network, outputs)
+    errors = estimated - log_total
     return Figures(
-        recall_at_20=_recall(best, answers.first_rows),
+        recall_at_20=_recall(best, found),
         log_total_error_mean=float(errors.mean()),
         log_total_error_std=float(errors.std(correction=0)),
         log_total_error_p99=float(errors.abs().quantile(0.99)),
@@ -84,9 +84,11 @@ def _figures(index: Index, network: RecurrentNetwork, outputs: Tensor, best: Ten
     )
 
 
-def _answers(index: Index, network: RecurrentNetwork, outputs: Tensor) -> Survey:
+def _answers(index: Index, network: RecurrentNetwork, outputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what the index alone finds: first rows (N, DEPTH), -1 where there are fewer, and log totals (N,)."""
     ranker = IndexedRanker(network.stored_table, network.ranking_bias(), index, network.ranking_rows)
-    return _surveys(ranker, outputs)
+    found = [ranker.found(part, index.settings.head) for part in torch.split(outputs, _AT_ONCE)]
+    return torch.cat([rows[:, :DEPTH] for rows, _, _ in found]), torch.cat([log_total for _, _, log_total in found])
 
 
 def _surveys(ranker: Ranker, outputs: Tensor) -> Survey:

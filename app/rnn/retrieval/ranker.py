@@ -39,7 +39,7 @@ class IndexedRanker(Ranker):
         wanted = [min(limit, count) for limit, count in zip(limits, left, strict=True)]
         rankings = [Ranking((), (), V, count) for count in left]
         for count, places in self._alike(excluded, wanted).items():
-            rows, logits, log_total = self._found(outputs[places], count)
+            rows, logits, log_total = self.found(outputs[places], count)
             probabilities = (logits - log_total.unsqueeze(1)).exp()
             for place, r, p in zip(places, rows.tolist(), probabilities.tolist(), strict=True):
                 out, limit = excluded[place], wanted[place]
@@ -66,7 +66,7 @@ class IndexedRanker(Ranker):
         count = self._count(max(first, most + max(map(len, excluded), default=0)))
         if count > MOST_CANDIDATES or first > self.index.settings.head:
             return super().survey(outputs, asked, excluded, first, most)
-        rows, logits, log_total = self._found(outputs, count)
+        rows, logits, log_total = self.found(outputs, count)
         barred = torch.tensor(
             [
                 [row in out for row in r] if out else [False] * count
@@ -100,7 +100,7 @@ class IndexedRanker(Ranker):
             count *= 2
         return count
 
-    def _found(self, outputs: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    def found(self, outputs: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return rows (B, count), best first, equal logits by lower row; their logits; and log_total (B,)."""
         look = self.index.look(outputs)
         count = min(count, MOST_CANDIDATES)

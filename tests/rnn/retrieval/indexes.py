@@ -12,7 +12,6 @@ from app.rnn.retrieval.index import Index
 from tests.rnn.drafts import small_catalogue
 
 V, K, CLUSTERS = 3000, 16, 32
-ALL = CLUSTERS + CLUSTERS // 8  # with the rows that are a cluster of their own
 
 
 @cache

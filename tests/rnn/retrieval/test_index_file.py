@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from app.errors import CheckpointError, CorruptCheckpoint, IncompatibleCheckpoint
 from app.rnn.retrieval.index import Index
 from app.rnn.retrieval.index_file import read_index, write_index
-from tests.rnn.retrieval.indexes import ALL, K, V, small_index
+from tests.rnn.retrieval.indexes import CLUSTERS, K, V, small_index
 
 
 @pytest.fixture
@@ -84,8 +84,8 @@ def test_rows_outside_the_catalogue_never_reach_a_table(files: tuple[Path, Path]
     ("changes", "message"),
     [
         ({"means": torch.zeros(3, 24)}, "L = 3"),
-        ({"means": torch.full((ALL, 24), float("nan"))}, "NaN or infinity in means"),
-        ({"sizes": torch.zeros(ALL, dtype=torch.int32)}, "sizes in float32"),
+        ({"means": torch.full((CLUSTERS, 24), float("nan"))}, "NaN or infinity in means"),
+        ({"sizes": torch.zeros(CLUSTERS, dtype=torch.int32)}, "sizes in float32"),
         ({"of_rows": torch.zeros(17)}, "of_rows of shape"),
     ],
 )

@@ -11,7 +11,7 @@ from app.rnn.rankers import exact_ranker
 from app.rnn.retrieval.building import as_playlists, outputs_after
 from app.rnn.retrieval.index import Settings
 from app.rnn.retrieval.ranker import IndexedRanker
-from tests.rnn.retrieval.indexes import ALL, V, clustered_network, playlists, small_index
+from tests.rnn.retrieval.indexes import CLUSTERS, V, clustered_network, playlists, small_index
 
 NETWORK = clustered_network()
 EXACT = exact_ranker(NETWORK)
@@ -26,7 +26,7 @@ def ranker(probes: int, head: int = 64) -> IndexedRanker:
 def test_with_every_cluster_searched_the_tracks_are_the_exact_ones() -> None:
     limits, nothing = [20] * len(OUTPUTS), [frozenset[int]()] * len(OUTPUTS)
     for found, exact in zip(
-        ranker(ALL).top(OUTPUTS, nothing, limits), EXACT.top(OUTPUTS, nothing, limits), strict=True
+        ranker(CLUSTERS).top(OUTPUTS, nothing, limits), EXACT.top(OUTPUTS, nothing, limits), strict=True
     ):
         assert found.tracks == exact.tracks
         assert found.probabilities == pytest.approx(exact.probabilities, rel=0.1)
@@ -64,7 +64,7 @@ def test_a_list_is_full_of_what_is_allowed_and_a_batch_answers_as_its_singles(
 def test_a_survey_holds_what_a_mixture_asks_of_the_exact_one() -> None:
     excluded = [frozenset(range(place, V, 7)) for place in range(8)]
     asked = (torch.tensor([0, 0, 3, 7]), torch.tensor([5, 2999, 0, 17]))
-    found = ranker(ALL, 512).survey(OUTPUTS[:8], asked, excluded, 100, 60)
+    found = ranker(CLUSTERS, 512).survey(OUTPUTS[:8], asked, excluded, 100, 60)
     exact = EXACT.survey(OUTPUTS[:8], asked, excluded, 100, 60)
     assert torch.equal(found.first_rows, exact.first_rows)
     assert torch.equal(found.rows, exact.rows)
@@ -93,7 +93,7 @@ def test_places_are_exact() -> None:
 def test_an_output_that_is_no_number_does_not_disturb_the_batch() -> None:
     outputs = OUTPUTS[:2].clone()
     outputs[0] = float("nan")
-    lost, fine = ranker(ALL).top(outputs, [frozenset()] * 2, [5, 5])
+    lost, fine = ranker(CLUSTERS).top(outputs, [frozenset()] * 2, [5, 5])
     assert len(lost.tracks) == 5
     assert fine.tracks == EXACT.top(OUTPUTS[1:2], [frozenset()], [5])[0].tracks
 
