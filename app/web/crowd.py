@@ -14,8 +14,8 @@ from app.errors import Overloaded
 from app.web.problems import problem_response
 
 PATIENCE_S = 0.1
-# Fewer than these wait for each other's company, not for their turn.
-ALWAYS = 16
+# So many are never too many: while the session store hangs, all are slow, and yet each gets an answer without it.
+ALWAYS = 64
 # One answer in so many makes up the estimate: batches leave at once, and the pauses between them are the pace.
 MEMORY = 64
 
