@@ -158,6 +158,15 @@ class Settings(BaseSettings):
     queue_size: int = Field(
         1024, ge=1, description="Requests that may wait; beyond it they are refused at once with Retry-After."
     )
+    patience_ms: int = Field(
+        100,
+        ge=1,
+        le=60_000,
+        description=(
+            "How long a request may have to wait, at the pace of the last answers, once 64 are open in a worker; who "
+            "would wait longer is refused at once with Retry-After. More answers more of a burst, and all of it later."
+        ),
+    )
     torch_threads: int = Field(1, ge=1, description="Threads of the model thread's matrix products, per worker.")
     reload_interval_s: float = Field(
         1.0, gt=0, description="How often a worker looks whether another checkpoint was promoted."

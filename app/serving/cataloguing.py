@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from app.domain.catalogue import Track
+from app.errors import LabelConflict, LabelsChanged
 from app.stores.additions import add_tracks
 from app.stores.checkpoints import CheckpointStore
 from app.stores.labels import Labels, promote
@@ -49,6 +50,13 @@ class Cataloguing:
         manifest = add_tracks(self._checkpoints, added_to, tracks)
         log.info("tracks_added", checkpoint_id=manifest.checkpoint_id, added_to=added_to, tracks=len(tracks))
         if promoted:
-            labels = promote(self._checkpoints.root, "stable", manifest.checkpoint_id, expected_version=labels.version)
+            labels = self._promote(manifest.checkpoint_id, labels)
         size = int(manifest.network_fields["catalogue_size"])
         return Addition(manifest.checkpoint_id, added_to, size, labels)
+
+    def _promote(self, checkpoint_id: str, seen: Labels) -> Labels:
+        try:
+            return promote(self._checkpoints.root, "stable", checkpoint_id, expected_version=seen.version)
+        except LabelsChanged as changed:
+            # The caller named no version, and so cannot have named an old one: somebody else was first.
+            raise LabelConflict(str(changed)) from changed

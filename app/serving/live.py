@@ -5,9 +5,9 @@ how notices travel and how streams are sent.
 """
 
 import asyncio
-import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from random import Random
 from typing import Protocol, Self
 
 from app.domain.events import ListenerEvent
@@ -20,6 +20,8 @@ RANKED_AT_ONCE = 32
 BEGIN_S = 1.0
 # Two thousand readers whose server ends come back over this time, to the servers that stay.
 RETRY_MS = (200, 2000)
+
+_chance = Random()
 
 DRAINING = "draining"
 FORGOTTEN = "forgotten"
@@ -129,7 +131,7 @@ class Live:
         self._ending = Bye(DRAINING, RETRY_MS[1])
         for streams in self._streams.values():
             for stream in streams:
-                stream.end(Bye(DRAINING, random.randint(*RETRY_MS)))
+                stream.end(Bye(DRAINING, _chance.randint(*RETRY_MS)))
 
     def _closed(self, stream: LiveStream) -> None:
         left = [other for other in self._streams[stream.listener_id] if other is not stream]

@@ -5,9 +5,9 @@ it is sent.
 """
 
 import asyncio
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from random import Random
 from typing import Protocol
 
 from app.domain.events import ListenerEvent
@@ -18,6 +18,8 @@ from app.errors import TryLater
 UPDATES_UNAVAILABLE = "updates_unavailable"
 # What was missing is looked for again after so long, not by all streams at once.
 AGAIN_S = 2.0
+
+_chance = Random()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,4 +153,4 @@ class LiveStream:
         return ModelChanged(found.checkpoint_id, before.checkpoint_id), found
 
     def _look_again(self) -> None:
-        asyncio.get_running_loop().call_later(random.uniform(AGAIN_S / 2, AGAIN_S), self.notice, None)
+        asyncio.get_running_loop().call_later(_chance.uniform(AGAIN_S / 2, AGAIN_S), self.notice, None)

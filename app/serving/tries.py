@@ -5,13 +5,15 @@ In every round somebody wins, and the pauses grow until a crowd has room.
 """
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
+from random import Random
 
 FIRST_PAUSE_S = 0.005
 # Room for some hundred at one listener, at some milliseconds a walk.
 LONGEST_PAUSE_S = 1.0
 MANY = 64
+
+_chance = Random()
 
 
 async def tries(count: int) -> AsyncIterator[None]:
@@ -19,6 +21,6 @@ async def tries(count: int) -> AsyncIterator[None]:
     longest = FIRST_PAUSE_S
     for number in range(count):
         if number:
-            await asyncio.sleep(random.uniform(0.0, longest))
+            await asyncio.sleep(_chance.uniform(0.0, longest))
             longest = min(2 * longest, LONGEST_PAUSE_S)
         yield

@@ -6,8 +6,8 @@ ends. In a Cluster every node passes every notice on, so any one of them will do
 """
 
 import asyncio
-import random
 from contextlib import suppress
+from random import Random
 from typing import Any, Protocol, Self
 
 import structlog
@@ -24,6 +24,8 @@ SILENCE_S = 2.0
 SHORTEST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
 
+# Of its own: whoever seeds the interpreter's would have every worker come back at the same moment.
+_chance = Random()
 log = structlog.get_logger(__name__)
 
 
@@ -94,7 +96,7 @@ class Notices:
                 pause_s = SHORTEST_PAUSE_S
                 hearing.lost()
             # Not all workers at once, and ever more slowly where it is of no use.
-            await asyncio.sleep(random.uniform(pause_s / 2, pause_s))
+            await asyncio.sleep(_chance.uniform(pause_s / 2, pause_s))
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
@@ -110,7 +112,7 @@ class _Line:
     async def hold(self, link: Link, timeout_s: float) -> None:
         """Connect to some node and pass on what it says, until the connection fails; raise how it failed."""
         async with asyncio.timeout(timeout_s):
-            server = random.choice(await link.masters())
+            server = _chance.choice(await link.masters())
         async with server.line() as connection, asyncio.TaskGroup() as both:
             both.create_task(self._ask(connection))
             both.create_task(self._read(connection))

@@ -103,7 +103,8 @@ async def look(exchange: Exchange, sample: int) -> StateStats:
 
 async def _look_at(master: Exchange, sample: int) -> tuple[int, bool, Sequence[Measured], NodeStats]:
     """Return listeners, whether they were counted, a sample of them, and what the server says of itself."""
-    size, memory = map(checked, await master.send([("DBSIZE",), ("INFO", "memory")]))
+    size, info = map(checked, await master.send([("DBSIZE",), ("INFO", "memory")]))
+    memory = dict(line.split(":", 1) for line in info.decode().splitlines() if ":" in line)
     cursor, found, kept, scanned = 0, 0, list[bytes](), 0
     while scanned < SCANNED_AT_MOST:
         [reply] = await master.send([("SCAN", cursor, "MATCH", ANY_SESSION, "COUNT", SCAN_BATCH)])
@@ -114,7 +115,7 @@ async def _look_at(master: Exchange, sample: int) -> tuple[int, bool, Sequence[M
         if int(cursor) == 0:
             break
     counted = int(cursor) == 0
-    node = NodeStats(int(memory["used_memory"]), int(memory["maxmemory"]) or None, str(memory["maxmemory_policy"]))
+    node = NodeStats(int(memory["used_memory"]), int(memory["maxmemory"]) or None, memory["maxmemory_policy"])
     return found if counted else size * found // scanned, counted, await _measured(master, kept), node
 
 

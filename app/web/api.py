@@ -10,6 +10,7 @@ from typing import Protocol
 
 from fastapi import FastAPI
 
+from app.web.crowd import PATIENCE_S
 from app.web.door import Door
 from app.web.envelope import Envelope
 from app.web.hot import HotApi
@@ -48,8 +49,11 @@ class Lifespan(Protocol):
         """Begin and end one worker's life."""
 
 
-def build_api(lifespan: Lifespan, metrics: RequestMetrics | None = None) -> FastAPI:
-    """Return the application; `metrics` counts its requests, in a registry others may share, shown at /metrics."""
+def build_api(lifespan: Lifespan, metrics: RequestMetrics | None = None, *, patience_s: float = PATIENCE_S) -> FastAPI:
+    """Return the application; `metrics` counts its requests, in a registry others may share, shown at /metrics.
+
+    A hot call that would have to wait longer than `patience_s` is refused at once.
+    """
     metrics = metrics or RequestMetrics()
     app = HotApi(
         title="Segue",
@@ -84,7 +88,7 @@ def build_api(lifespan: Lifespan, metrics: RequestMetrics | None = None) -> Fast
         problems,
     ):
         app.router.routes.extend(module.router.routes)
-    app.add_hot(metrics)
+    app.add_hot(metrics, patience_s)
     app.add_middleware(Door)
     app.add_middleware(Envelope, metrics=metrics)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]

@@ -21,9 +21,9 @@ class HotApi(FastAPI):
 
     _hot: dict[str, ASGIApp]
 
-    def add_hot(self, metrics: RequestMetrics) -> None:
+    def add_hot(self, metrics: RequestMetrics, patience_s: float) -> None:
         """Take note of the routes that are there; to be called when all are. They share one crowd."""
-        crowd = Crowd()
+        crowd = Crowd(patience_s=patience_s)
         self._hot = {
             route.path: Envelope(_Counted(CrowdControl(Door(_Call(route)), crowd), route), metrics)
             for route in self.router.routes

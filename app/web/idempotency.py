@@ -23,14 +23,16 @@ _OF_THE_ANSWER = ("content-type", "x-model-version")
 log = structlog.get_logger(__name__)
 
 
-async def once(request: Request, body: bytes, answer: Callable[[], Awaitable[Response]]) -> Response:
+async def once(
+    request: Request, body: bytes, answer: Callable[[], Awaitable[Response]], *, may_be_kept: bool = True
+) -> Response:
     """Answer a request, or give the answer that its Idempotency-Key got before.
 
-    Only good answers are kept. Where they cannot be kept, because the session store is away, the request is answered
-    as without a key: its events are still applied once.
+    Only good answers are kept, and none that may not be. Where they cannot be kept, because the session store is away,
+    the request is answered as without a key: its events are still applied once.
     """
     key = idempotency_key(request)
-    if key is None:
+    if key is None or not may_be_kept:
         return await answer()
     name, kept = _name(request, key), doors(request).answers
     try:

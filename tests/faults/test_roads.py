@@ -82,12 +82,18 @@ def test_one_listener_does_not_wait_for_ever(stage: Stage) -> None:
         assert all(call.result().json()["degraded"] == ["state_unavailable"] for call in calls)
 
 
+async def _apart(store: SessionStore, number: int) -> None:
+    """Load on a connection of one's own: who asks together shares one."""
+    await asyncio.sleep(0.01 * number)
+    await store.load(new_listener())
+
+
 async def test_idle_connections_are_given_up_with_the_one_that_hung(server: Server) -> None:
     """The store itself: eight dead connections in its pool are one failure, not eight over the next days."""
     with Proxy(int(server.url.rpartition(":")[2])) as proxy:
         store = SessionStore.connect(f"redis://127.0.0.1:{proxy.port}", ttl_s=60, timeout_s=0.5)
-        proxy.latency_s = 0.05
-        await asyncio.gather(*(store.load(new_listener()) for _ in range(8)))
+        proxy.latency_s = 0.2
+        await asyncio.gather(*(_apart(store, number) for number in range(8)))
         proxy.heal()
         assert proxy.leave_half_open() == 8
         with pytest.raises(SessionStoreUnavailable, match="does not answer in time"):
@@ -101,7 +107,7 @@ async def test_caller_who_leaves_early_casts_no_doubt_on_the_road(server: Server
     with Proxy(int(server.url.rpartition(":")[2])) as proxy:
         store = SessionStore.connect(f"redis://127.0.0.1:{proxy.port}", ttl_s=60, timeout_s=5.0)
         proxy.latency_s = 0.2
-        await asyncio.gather(*(store.load(new_listener()) for _ in range(8)))
+        await asyncio.gather(*(_apart(store, number) for number in range(8)))
         assert proxy.connections == 8
         leaving = asyncio.create_task(store.load("ann"))
         await asyncio.sleep(0.01)

@@ -81,6 +81,7 @@ EXAMPLES = [(Call.of(match["command"]), match["language"], match["answer"]) for 
 def fresh(service: httpx.Client, model_store: Path) -> Iterator[httpx.Client]:
     """The page begins with listeners nobody has heard of; what it publishes and labels is taken away again."""
     labels = (model_store / "labels.json").read_bytes()
+    (model_store / "labels.json").write_text(json.dumps({**json.loads(labels), "version": 1}), encoding="utf-8")
     published = set(CheckpointStore(model_store).ids())
     for listener_id in ("ann", "bob"):
         service.delete(f"/v1/listeners/{listener_id}")

@@ -55,9 +55,7 @@ async def report_events(request: Request) -> Response:
     """
     body = await read_json(request)
     events, may_be_kept = _read(body)
-    if not may_be_kept:
-        return await _taken_in(request, events)
-    return await once(request, body, lambda: _taken_in(request, events))
+    return await once(request, body, lambda: _taken_in(request, events), may_be_kept=may_be_kept)
 
 
 def _read(body: bytes) -> tuple[Sequence[ListenerEvent | EventAnswer], bool]:

@@ -44,19 +44,17 @@ async def next_tracks(request: Request) -> Response:
     """
     body = await read_json(request)
     asked = parse(body, NextRequest)
-    keeper = asked.keeper
-    if keeper is None:
-        return _told(request, await doors(request).recommender.recommend(asked.ask(), asked.listened()))
-    if asked.event is not None or asked.events:
+    if asked.keeper is not None and (asked.event is not None or asked.events):
         require(request, Scope.EVENTS)
-    return await once(request, body, lambda: _observed(request, keeper, asked))
+    return await once(request, body, lambda: _answered(request, asked), may_be_kept=asked.keeper is not None)
 
 
-async def _observed(request: Request, keeper: str, asked: NextRequest) -> Response:
-    return _told(request, await doors(request).recommender.observe(keeper, asked.listened(), asked.ask()))
-
-
-def _told(request: Request, recommendation: Recommendation) -> Response:
+async def _answered(request: Request, asked: NextRequest) -> Response:
+    recommender = doors(request).recommender
+    if asked.keeper is None:
+        recommendation = await recommender.recommend(asked.ask(), asked.listened())
+    else:
+        recommendation = await recommender.observe(asked.keeper, asked.listened(), asked.ask())
     request.app.state.metrics.stages(recommendation.stage_us)
     return Response(
         _ANSWER.dump_json(next_answer(recommendation)),
