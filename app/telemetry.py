@@ -29,6 +29,10 @@ class Stopwatch:
             self.add(name, int((perf_counter() - started) * 1e6))
 
 
+# One list for good: a logger that was used once keeps the list it had then.
+_processors: list[structlog.types.Processor] = []
+
+
 def configure_logging(log_format: str, log_level: str) -> None:
     """Send structured logs to standard error, for people (`console`) or machines (`json`)."""
     renderer: structlog.types.Processor = (
@@ -39,15 +43,16 @@ def configure_logging(log_format: str, log_level: str) -> None:
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
     )
+    _processors[:] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info if log_format == "json" else _as_is,
+        renderer,
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.StackInfoRenderer(),
-            structlog.processors.format_exc_info if log_format == "json" else _as_is,
-            renderer,
-        ],
+        processors=_processors,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, log_level.upper())),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,

@@ -39,9 +39,14 @@ def test_slow_road_costs_time_and_nothing_else(stage: Stage, latency_s: float) -
 def test_half_open_connections_cost_one_wait(stage: Stage) -> None:
     """A firewall forgot the connections that were open. Once one was waited for in vain, the others are given up."""
     listeners = [new_listener() for _ in range(8)]
-    stage.proxy.latency_s = 0.05  # so that the eight need a connection each
+    stage.proxy.latency_s = 0.4  # so that the eight, one after the other, need a connection each
+
+    def ask(number: int) -> list[str]:
+        time.sleep(0.02 * number)
+        return list(stage.ask(listeners[number]).json()["degraded"])
+
     with ThreadPoolExecutor(8) as threads:
-        assert all(answer.json()["degraded"] == [] for answer in threads.map(stage.ask, listeners))
+        assert not any(threads.map(ask, range(8)))
         stage.proxy.heal()
         assert stage.proxy.leave_half_open() >= 8
         began = time.monotonic()
