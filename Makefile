@@ -37,7 +37,7 @@ test: $(READY) ## run every test but the long ones
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
 
 test-faults: $(READY) ## break everything the service stands on, and all that takes long; some minutes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile -m "faults or long"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "faults or long"
 
 test-kills: $(READY) ## kill workers and the session store under load; MINUTES=3
 	$(BIN)/python -m tests.faults.kills --minutes $(MINUTES)
