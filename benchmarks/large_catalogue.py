@@ -1,6 +1,6 @@
 """A published checkpoint over a catalogue of any size, to measure with what a small machine has no listening for.
 
-    python -m benchmarks.large_catalogue --tracks 1000000 --store /tmp/large/store --promote
+    python -m benchmarks.large_catalogue --tracks 1000000 --store data/large --promote
 
 A GRU is really trained, on the demo, or taken from `--base`; then its catalogue is enlarged. Each new track lies
 between a track that was learned and one of its nearest neighbours, with noise of the shape the learned rows have, so

@@ -1,8 +1,8 @@
 """What ranking a large catalogue costs, and how good it is: the index of a checkpoint beside the exact product.
 
-    python -m benchmarks.large_catalogue --tracks 1000000 --store /tmp/large/store --promote
-    python -m benchmarks.retrieval --store /tmp/large/store
-    python -m benchmarks.retrieval --store /tmp/large/store --others
+    python -m benchmarks.large_catalogue --tracks 1000000 --store data/large --promote
+    python -m benchmarks.retrieval --store data/large
+    python -m benchmarks.retrieval --store data/large --others
 
 Outputs are those after the playlists the index was measured with, each with some tracks excluded; times are of one
 thread. `--others` builds other indexes of faiss over the same rows as they are, without the checkpoint's space, and

@@ -1,6 +1,6 @@
 """One request, stage by stage, in microseconds, next to what the machine allows: memory bandwidth, a Redis round trip.
 
-    python -m benchmarks.serving_budget --store /tmp/large/store
+    python -m benchmarks.serving_budget --store data/large
 
 Step, ranking and session store are measured alone, each with one, eight and sixty-four requests at a time, the best of
 several rounds. The sum is what a request would take if nothing but the work itself took time.
