@@ -131,7 +131,7 @@ class Judge:
             began = perf_counter()
             try:
                 tried = await loop.run_in_executor(self._thread, _tried, cases, time())
-            except Exception:  # whatever it was, these cases are lost to the figures and the judge goes on with the next
+            except Exception:  # whatever it was: these cases are lost to the figures, the judge goes on
                 log.exception("judging_failed", cases=len(cases))
                 tried = []
             for place, trial in tried:

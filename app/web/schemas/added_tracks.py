@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from app.domain.catalogue import Track
 from app.domain.spelling import derived_id, name_key
-from app.web.doors import AddedTracks
+from app.web.checkpoint_doors import AddedTracks
 from app.web.schemas.fields import Identifier, RequestBody
 from app.web.schemas.labels import LabelsAnswer, labels_answer
 

@@ -6,7 +6,7 @@ Knows nothing of where they are kept.
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from app.web.doors import CheckpointLabels
+from app.web.checkpoint_doors import CheckpointLabels
 from app.web.schemas.fields import RequestBody
 
 

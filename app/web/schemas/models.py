@@ -9,7 +9,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from app.errors import NoCheckpoint
-from app.web.doors import CheckpointLabels, Following, PublishedCheckpoint
+from app.web.checkpoint_doors import CheckpointLabels, Following, PublishedCheckpoint
 from app.web.schemas.labels import LabelsAnswer, labels_answer
 
 
