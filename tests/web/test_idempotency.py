@@ -1,6 +1,7 @@
 """The Idempotency-Key against the real service: asking again gets the same bytes."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -100,3 +101,19 @@ def test_nothing_is_kept_without_consent(
     ):
         assert service.post(path, json=body, headers=keyed).status_code == 200
     assert stored_keys() == before
+
+
+def test_of_many_at_once_one_is_answered_and_the_others_get_its_answer_or_are_told_to_wait(
+    service: httpx.Client, listener_id: str
+) -> None:
+    """Whoever was told 409 gets the first answer a moment later; the event is applied once."""
+    keyed = {"Idempotency-Key": str(uuid4())}
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(
+            threads.map(lambda _: service.post("/v1/next", json=ask(listener_id, n=3), headers=keyed), range(8))
+        )
+    told = [answer for answer in answers if answer.status_code == 409]
+    assert {answer.json()["code"] for answer in told} <= {"still_answering"}
+    after = service.post("/v1/next", json=ask(listener_id, n=3), headers=keyed)
+    assert {answer.content for answer in answers if answer not in told} == {after.content}
+    assert service.get(f"/v1/listeners/{listener_id}").json()["seq"] == 1
