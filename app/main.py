@@ -104,7 +104,7 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack, metrics: Onlin
     reloader.on_swap = live.swapped
     return Doors(
         recommender=recommender,
-        listeners=Listeners(sessions, events, settings.session_limits, turns),
+        listeners=Listeners(sessions, events, settings.session_limits, turns, answers),
         reloader=reloader,
         checkpoints=checkpoints,
         session_store=sessions,

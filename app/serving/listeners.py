@@ -14,6 +14,7 @@ from app.domain.session import ListenerSession, SessionLimits
 from app.errors import InvalidRequest, SessionConflict, UnknownListener
 from app.serving.tries import MANY, tries
 from app.serving.turns import Turns
+from app.stores.answers import KeptAnswers
 from app.stores.listener_log import ListenerLog
 from app.stores.session_store import SessionStore
 
@@ -27,9 +28,11 @@ class Listeners:
         log: ListenerLog,
         limits: SessionLimits,
         turns: Turns,
+        answers: KeptAnswers,
         clock: Callable[[], float] = time,
     ) -> None:
         self._sessions = sessions
+        self._answers = answers
         self._log = log
         self._limits = limits
         self._turns = turns
@@ -48,7 +51,9 @@ class Listeners:
     async def forget(self, listener_id: str) -> bool:
         """Delete what is remembered of a listener; tell whether there was anything."""
         async with self._turns.of(listener_id):
-            return await self._sessions.delete(listener_id)
+            forgotten = await self._sessions.delete(listener_id)
+            await self._answers.forget(listener_id)
+            return forgotten
 
     async def reset(self, listener_id: str, *, keep_recent: bool) -> ListenerSession:
         """Begin anew at the start state, the blocks kept. Raises UnknownListener."""
@@ -89,12 +94,14 @@ class Listeners:
         async with self._turns.of(first), self._turns.of(second):
             async for _ in tries(MANY):
                 source, target = await self._sessions.load_many([source_id, into])
-                if source.is_new:
-                    return _known(target)
-                session = merged(target, source, now=self._clock(), limits=self._limits)
-                if await self._merged(session, target, source):
+                session = _known(target) if source.is_new else self._united(target, source)
+                if source.is_new or await self._merged(session, target, source):
+                    await self._answers.forget(source_id)
                     return session
         raise _contended(into)
+
+    def _united(self, target: ListenerSession, source: ListenerSession) -> ListenerSession:
+        return merged(target, source, now=self._clock(), limits=self._limits)
 
     async def _merged(self, session: ListenerSession, target: ListenerSession, source: ListenerSession) -> bool:
         """Store the merged session, then delete the source; tell whether both were still what they were."""

@@ -5,6 +5,7 @@
     segue:2:{51}:events        the event log of lane 51     for good; its length is bounded
     segue:2:collector          which log is collected into  a minute or two after its last round
     segue:2:answer:7c9e…       the answer to a request      settings.answers_kept_s after it was given
+    segue:2:{51}:ann:answers   which answers speak of ann   settings.answers_kept_s after the last was begun
     segue:2:online:20261122T…  how well a checkpoint foresees  ONLINE_TTL_S after its last event
 
 Channels are no keys and hold nothing: changes of a session are told on one of the session key's name (`live.py`).
@@ -61,6 +62,11 @@ def events_key(lane: int) -> bytes:
 def answer_key(name: bytes) -> bytes:
     """Return the key of the answer to a request of this name, a digest."""
     return f"{PREFIX}answer:{name.hex()}".encode()
+
+
+def answers_of_key(listener_id: str) -> bytes:
+    """Return the key that says which kept answers speak of a listener."""
+    return _listener_key(listener_id, "answers")
 
 
 def _listener_key(listener_id: str, what: str) -> bytes:

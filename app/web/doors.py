@@ -122,11 +122,11 @@ class HeldAnswer(Protocol):
 class KeepingAnswers(Protocol):
     """Keeps answers for a while; each call raises SessionStoreUnavailable where it cannot."""
 
-    async def begin(self, name: bytes, request: bytes) -> HeldAnswer | None:
-        """Take a name for a request; return what is held under it already, if anything."""
+    async def begin(self, name: bytes, request: bytes, listeners: Collection[str]) -> HeldAnswer | None:
+        """Take a name for a request that speaks of these listeners; return what is held under it already."""
 
     async def keep(self, name: bytes, request: bytes, answer: bytes) -> None:
-        """Keep the answer to a request."""
+        """Keep the answer to a request, unless its name was taken away."""
 
     async def let_go(self, name: bytes) -> None:
         """Give a name back whose request came to nothing."""

@@ -6,7 +6,7 @@ of what is asked or answered.
 """
 
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from hashlib import blake2b
 
 import msgpack
@@ -24,9 +24,14 @@ log = structlog.get_logger(__name__)
 
 
 async def once(
-    request: Request, body: bytes, answer: Callable[[], Awaitable[Response]], *, may_be_kept: bool = True
+    request: Request,
+    body: bytes,
+    answer: Callable[[], Awaitable[Response]],
+    *,
+    listeners: Collection[str],
+    may_be_kept: bool = True,
 ) -> Response:
-    """Answer a request, or give the answer that its Idempotency-Key got before.
+    """Answer a request, or give the answer that its Idempotency-Key got before; it goes when one of `listeners` does.
 
     Only good answers are kept, and none that may not be. Where they cannot be kept, because the session store is away,
     the request is answered as without a key: its events are still applied once.
@@ -36,7 +41,7 @@ async def once(
         return await answer()
     name, kept = _name(request, key), doors(request).answers
     try:
-        held = await kept.begin(name, body)
+        held = await kept.begin(name, body, listeners)
     except SessionStoreUnavailable:
         return await answer()
     if held is None:

@@ -23,6 +23,7 @@ from app.serving.listeners import Listeners
 from app.serving.recommender import Recommender
 from app.serving.reloader import Reloader
 from app.serving.turns import Turns
+from app.stores.answers import KeptAnswers
 from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import EmbeddedServer
 from app.stores.event_streams import EventStreams
@@ -99,7 +100,8 @@ async def opened(
 ) -> AsyncIterator[Worker]:
     """Open one worker; opening two over one URL is having two workers."""
     sessions = store.connect(url, ttl_s=600, timeout_s=10.0)
-    streams = EventStreams(Exchange.connect(url, timeout_s=10.0))
+    exchange = Exchange.connect(url, timeout_s=10.0)
+    streams = EventStreams(exchange)
     turns = Turns()
     try:
         async with (
@@ -108,7 +110,14 @@ async def opened(
         ):
             yield Worker(
                 Recommender(reloader, engine, sessions, LIMITS, turns, clock, judge),
-                Listeners(sessions, ListenerLog(streams, checkpoints.root.parent / "events"), LIMITS, turns, clock),
+                Listeners(
+                    sessions,
+                    ListenerLog(streams, checkpoints.root.parent / "events"),
+                    LIMITS,
+                    turns,
+                    KeptAnswers(exchange, kept_s=600),
+                    clock,
+                ),
                 reloader,
                 sessions,
             )

@@ -12,8 +12,10 @@ import pytest
 
 from app.errors import InvalidSetting, SessionStoreUnavailable
 from app.stores import tethered
+from app.stores.answers import KeptAnswers
 from app.stores.connection import connect, masked
 from app.stores.embedded import find_server
+from app.stores.exchange import Exchange
 from app.stores.keys import session_key
 from app.stores.session_store import SessionStore
 from tests.ports import free_port
@@ -72,7 +74,7 @@ def test_masked_url_keeps_the_place_only() -> None:
 async def test_password_and_user_of_the_url_are_used(tmp_path: Path) -> None:
     """The least a user must be allowed is what docs/session-store.md says, and a refusal does not show the password."""
     rights = ["~segue:*", "-@all", "+get", "+del", "+eval", "+evalsha", "+getrange", "+set", "+type", "+rename"]
-    rights += ["+expire", "+xadd", "+ping"]
+    rights += ["+expire", "+xadd", "+ping", "+zadd", "+zrange", "+zremrangebyscore", "+pexpire"]
     with running(find_server(), tmp_path) as server:
         [node] = server.nodes
         port = server.url.rpartition(":")[2]
@@ -86,6 +88,11 @@ async def test_password_and_user_of_the_url_are_used(tmp_path: Path) -> None:
         node.set(session_key(session.listener_id), "junk")
         assert (await store.load(session.listener_id)).is_new
         assert await store.delete(session.listener_id)
+        answers = KeptAnswers(Exchange.connect(url, timeout_s=2.0), kept_s=60)
+        await answers.begin(b"name", b"request", [session.listener_id])
+        await answers.keep(b"name", b"request", b"answer")
+        await answers.forget(session.listener_id)
+        await answers.aclose()
 
         node.execute_command("ACL", "SETUSER", "segue", "-set")  # type: ignore[no-untyped-call]
         with pytest.raises(SessionStoreUnavailable, match="does not let this user"):

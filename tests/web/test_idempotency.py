@@ -103,6 +103,28 @@ def test_nothing_is_kept_without_consent(
     assert stored_keys() == before
 
 
+@pytest.mark.parametrize("goes", ["delete", "merge"])
+def test_answers_go_with_the_listener_they_speak_of(
+    service: httpx.Client, listener_id: str, stored_keys: Callable[[], int], goes: str
+) -> None:
+    """Of a ranking and of events, and who asks again under the key is answered anew."""
+    other = f"{listener_id}-other"
+    service.post("/v1/next", json=ask(other))
+    before = stored_keys()
+    bodies = (("/v1/next", ask(listener_id)), ("/v1/events", report(listener_id, "b")))
+    keyed = {"Idempotency-Key": str(uuid4())}
+    for path, body in bodies:
+        assert service.post(path, json=body, headers=keyed).status_code == 200
+    if goes == "delete":
+        assert service.delete(f"/v1/listeners/{listener_id}").status_code == 204
+    else:
+        merged = service.post(f"/v1/listeners/{other}/merge", json={"from": listener_id})
+        assert merged.status_code == 200, merged.text
+    assert stored_keys() <= before + 1  # the event log of the lane
+    for path, body in bodies:
+        assert "idempotent-replayed" not in service.post(path, json=body, headers=keyed).headers
+
+
 def test_of_many_at_once_one_is_answered_and_the_others_get_its_answer_or_are_told_to_wait(
     service: httpx.Client, listener_id: str
 ) -> None:

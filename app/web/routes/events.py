@@ -55,7 +55,15 @@ async def report_events(request: Request) -> Response:
     """
     body = await read_json(request)
     events, may_be_kept = _read(body)
-    return await once(request, body, lambda: _taken_in(request, events), may_be_kept=may_be_kept)
+    return await once(
+        request, body, lambda: _taken_in(request, events), listeners=_listeners(events), may_be_kept=may_be_kept
+    )
+
+
+def _listeners(events: Sequence[ListenerEvent | EventAnswer]) -> set[str]:
+    """Return whom the answer will speak of, also where it rejects their events."""
+    named = (event.listener_id if isinstance(event, ListenerEvent) else event["listener_id"] for event in events)
+    return {listener_id for listener_id in named if listener_id is not None}
 
 
 def _read(body: bytes) -> tuple[Sequence[ListenerEvent | EventAnswer], bool]:

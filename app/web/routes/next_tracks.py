@@ -46,7 +46,8 @@ async def next_tracks(request: Request) -> Response:
     asked = parse(body, NextRequest)
     if asked.keeper is not None and (asked.event is not None or asked.events):
         require(request, Scope.EVENTS)
-    return await once(request, body, lambda: _answered(request, asked), may_be_kept=asked.keeper is not None)
+    keeper = () if asked.keeper is None else (asked.keeper,)
+    return await once(request, body, lambda: _answered(request, asked), listeners=keeper, may_be_kept=bool(keeper))
 
 
 async def _answered(request: Request, asked: NextRequest) -> Response:
