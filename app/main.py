@@ -20,6 +20,7 @@ from app.serving.listeners import Listeners
 from app.serving.live import Live
 from app.serving.recommender import Recommender
 from app.serving.reloader import Reloader
+from app.serving.rounds import Rounds
 from app.serving.turns import Turns
 from app.settings import Settings
 from app.stores.answers import KeptAnswers
@@ -101,6 +102,7 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack, metrics: Onlin
     notices = await opened.enter_async_context(Notices.connect(settings.redis_url, timeout_s=settings.redis_timeout_s))
     live = await opened.enter_async_context(Live(recommender, notices))
     notices.tell(live)
+    await opened.enter_async_context(Rounds(live, sessions))
     reloader.on_swap = live.swapped
     return Doors(
         recommender=recommender,

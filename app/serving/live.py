@@ -72,6 +72,11 @@ class Live:
         """Whether changes go unnoticed now."""
         return self._is_away
 
+    @property
+    def followed(self) -> tuple[str, ...]:
+        """Whose streams are open now."""
+        return tuple(self._streams)
+
     @contextmanager
     def open(self, listener_id: str, ask: Ask, seen: str | None = None) -> Iterator[LiveStream]:
         """Follow a listener for one reader until the block ends."""

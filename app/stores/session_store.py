@@ -22,13 +22,15 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from redis.exceptions import ResponseError
+
 from app.domain.event_log import Forgotten, LogEntry, Merged
 from app.domain.session import ListenerSession
 from app.errors import SessionConflict, SessionStoreUnavailable
 from app.stores import event_record, scripts
 from app.stores.exchange import Exchange, checked, is_of_another_type
 from app.stores.keys import DAMAGED_TTL_S, LANES, damaged_key, events_key, lane_of, session_key
-from app.stores.session_record import DamagedRecord, decode, encode, position
+from app.stores.session_record import POSITION, DamagedRecord, decode, encode, position, seq_of
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +75,12 @@ class SessionStore:
             ListenerSession(listener_id) if reply is None else await self._read(listener_id, reply)
             for listener_id, reply in zip(listener_ids, replies, strict=True)
         ]
+
+    async def seqs(self, listener_ids: Sequence[str]) -> list[int | None]:
+        """Return how far each listener's session is, 0 where none is stored, None where that cannot be read."""
+        span = (POSITION.start, POSITION.stop - 1)
+        replies = await self._exchange.send([("GETRANGE", session_key(name), *span) for name in listener_ids])
+        return [_seq(reply) for reply in replies]
 
     async def commit(
         self, session: ListenerSession, *, expected: ListenerSession, entries: Sequence[LogEntry] = ()
@@ -152,6 +160,15 @@ class SessionStore:
         aside = (2, session_key(listener_id), damaged_key(listener_id), held, DAMAGED_TTL_S)
         checked((await self._exchange.run(scripts.SET_ASIDE, [aside]))[0])
         return ListenerSession(listener_id)
+
+
+def _seq(reply: Any) -> int | None:
+    if reply == b"":
+        return 0
+    try:
+        return seq_of(checked(reply))
+    except (ValueError, ResponseError):
+        return None
 
 
 def _conflict(expected: ListenerSession) -> SessionConflict:
