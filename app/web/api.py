@@ -28,6 +28,7 @@ from app.web.routes import (
     models,
     next_tracks,
     online,
+    pages,
     playlists,
     problems,
     stream,
@@ -86,6 +87,7 @@ def build_api(lifespan: Lifespan, metrics: RequestMetrics | None = None, *, pati
         added_tracks,
         health,
         problems,
+        pages,
     ):
         app.router.routes.extend(module.router.routes)
     app.add_hot(metrics, patience_s)

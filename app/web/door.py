@@ -26,7 +26,7 @@ from app.web.admission import (
     check_scope,
 )
 from app.web.problems import NoSuchRoute, problem_response
-from app.web.scopes import ANY_PORT, OPEN, is_operation, needed
+from app.web.scopes import ANY_PORT, is_open, is_operation, needed
 
 if TYPE_CHECKING:
     from app.web.doors import Doors
@@ -51,7 +51,7 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one exchange through, or refuse it."""
-        if scope["type"] == "lifespan" or scope["path"] in OPEN:
+        if scope["type"] == "lifespan" or is_open(scope["path"]):
             await self._app(scope, receive, send)
             return
         state = scope["state"]

@@ -10,6 +10,9 @@ from app.domain.api_keys import Scope
 LIVE = "/v1/live"
 # For load balancers and whoever restarts what hangs: they tell nothing of listeners.
 OPEN = frozenset({"/livez", "/readyz", LIVE})
+# For people, before they could type a key: the pages hold no data, and ask the API for all they show.
+PLAYER, DASHBOARD, ASSETS = "/", "/dashboard", "/assets/"
+PAGES = frozenset({PLAYER, DASHBOARD})
 # Any key will do, also one without scopes: what a scraper or a generator of clients needs.
 METRICS = "/metrics"
 ANY_PORT = frozenset({"/openapi.json"})
@@ -24,6 +27,11 @@ _EXACT = {
 _LISTENERS = "/v1/listeners/"
 _BELOW = ("/v1/tracks/", "/v1/playlists/", "/v1/streams/")
 _READING = frozenset({"GET", "HEAD"})
+
+
+def is_open(path: str) -> bool:
+    """Tell whether anybody may call a path, whoever has keys and on whatever port."""
+    return path in OPEN or path in PAGES or path.startswith(ASSETS)
 
 
 def needed(method: str, path: str) -> Scope | None:

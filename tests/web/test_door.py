@@ -79,7 +79,7 @@ def test_nothing_but_health_is_answered_without_a_key(locked: Locked, method: st
     assert response.headers["content-security-policy"]
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/nothing", "/docs", "/v1/admin/tracks/", "//v1/next", "/livez/"])
+@pytest.mark.parametrize("path", ["/v1", "/v1/nothing", "/docs", "/v1/admin/tracks/", "//v1/next", "/livez/"])
 def test_what_does_not_exist_is_not_told_to_strangers(locked: Locked, path: str) -> None:
     assert locked.client.get(path).status_code == 401
 
