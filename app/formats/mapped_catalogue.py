@@ -15,11 +15,16 @@ from app.domain.spelling import text_key
 from app.errors import UnreadableSource
 from app.formats.catalogue_file import SCHEMA, columns_of
 from app.formats.catalogue_lookups import NAMES, Array, Lookups, TrackKeys, sound
+from app.formats.mapped_columns import Lists, Numbers, Texts
 
 _AT_ONCE = 10_000
 _REMEMBERED = 1 << 16
 """Ids whose rows are remembered: what is popular is looked up again and again."""
 
+_TRACKS_REMEMBERED = 1 << 15
+"""Tracks that are kept once they were built: some 16 MB in every process, for what is popular is suggested again."""
+
+_EMPTY = pa.RecordBatch.from_pylist([], schema=SCHEMA)
 _HASHES = {name: pa.uint64() if name.endswith("hashes") else pa.int32() for name in NAMES}
 
 
@@ -29,33 +34,43 @@ class MappedCatalogue(Catalogue):
     def __init__(self, path: Path, table: pa.Table) -> None:
         self.path = path
         self.table = table.select(SCHEMA.names)
-        self._ids, self._titles, self._artists = (_Texts(table, name) for name in ("track_id", "title", "artist"))
-        self._albums, self._genres = (_Texts(table, name) for name in ("album", "genre"))
+        columns = {name: table.column(name).chunk(0) if table.num_rows else _EMPTY.column(name) for name in SCHEMA.names}
+        self._ids, self._titles, self._artists = (Texts(columns[name]) for name in ("track_id", "title", "artist"))
+        self._albums, self._genres = (Texts(columns[name]) for name in ("album", "genre"))
+        self._years, self._durations = (Numbers(columns[name]) for name in ("year", "duration_s"))
+        self._tags = Lists(columns["tags"])
         self._lookups = Lookups(_lookup_arrays(table))
         self._rows: dict[str, int] = {}
+        self._tracks: dict[int, Track] = {}
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
     def __getitem__(self, index: int) -> Track:
-        row = range(len(self))[index]
-        rare = {name: self.table.column(name)[row].as_py() for name in ("year", "tags", "duration_s")}
-        return Track(
-            self._ids[row],
-            self._titles[row],
-            self._artists[row],
-            self._albums.get(row),
-            rare["year"],
-            self._genres.get(row),
-            tuple(rare["tags"]),
-            rare["duration_s"],
-        )
+        track = self._tracks.get(index)
+        if track is None:
+            if len(self._tracks) >= _TRACKS_REMEMBERED:
+                self._tracks.clear()
+            track = self._tracks[index] = self._built(range(len(self))[index])
+        return track
 
     def __iter__(self) -> Iterator[Track]:
         for batch in self.table.to_batches(max_chunksize=_AT_ONCE):
             columns = [batch.column(name).to_pylist() for name in SCHEMA.names]
             for track_id, title, artist, album, year, genre, tags, duration_s in zip(*columns, strict=True):
                 yield Track(track_id, title, artist, album, year, genre, tuple(tags), duration_s)
+
+    def _built(self, row: int) -> Track:
+        return Track(
+            self._ids[row],
+            self._titles[row],
+            self._artists[row],
+            self._albums.get(row),
+            self._years.get(row),
+            self._genres.get(row),
+            self._tags[row],
+            self._durations.get(row),
+        )
 
     def warm_up(self) -> None:
         """Do nothing: all was made when the file was."""
@@ -111,24 +126,6 @@ def read_mapped_catalogue(path: Path) -> MappedCatalogue:
     if not sound(_lookup_arrays(table), table.num_rows):
         raise UnreadableSource(f"Expected look-ups of {table.num_rows} tracks in {path.name}, got others.")
     return MappedCatalogue(path, table)
-
-
-class _Texts:
-    """A column of texts, read straight from its buffers: what pyarrow builds for each of them costs four times more."""
-
-    def __init__(self, table: pa.Table, name: str) -> None:
-        self._array = table.column(name).chunk(0) if table.num_rows else pa.array([], pa.string())
-        _, offsets, data = self._array.buffers()
-        self._offsets = memoryview(offsets or b"").cast("i")
-        self._data = memoryview(data or b"")
-        self._nullable = self._array.null_count > 0
-
-    def __getitem__(self, row: int) -> str:
-        return str(self._data[self._offsets[row] : self._offsets[row + 1]], "utf-8")
-
-    def get(self, row: int) -> str | None:
-        """Return the text, or None where there is none."""
-        return None if self._nullable and not self._array[row].is_valid else self[row]
 
 
 def _lookup_arrays(table: pa.Table) -> dict[str, Array]:
