@@ -5,9 +5,9 @@ SegueError
 │                     InvalidSetting · InvalidBlock
 ├── NotFound          UnknownListener · UnknownCheckpoint · TrackNotFound
 ├── Conflict          SessionConflict · LabelConflict (LabelsChanged) · TrackExists · DataFolderInUse ·
-│                     CollectedElsewhere
+│                     CollectedElsewhere · TrainingRunUnderWay · TrainingRunOver
 ├── TryLater          Overloaded · NoCheckpoint · SessionStoreUnavailable (NewerSessionRecord ·
-│                     NewerLogEntry) · EventLogNotWritable
+│                     NewerLogEntry) · EventLogNotWritable · JobsUnavailable
 ├── CheckpointError   CorruptCheckpoint · IncompatibleCheckpoint · WorseThanBaseline
 └── TrainingError     NotANumber · NothingToLearn · NothingToResume
 
@@ -72,6 +72,10 @@ class Conflict(SegueError):
 
 
 class SessionConflict(Conflict):
+class UnknownTrainingRun(NotFound):
+    """No training run of this id is remembered."""
+
+
     """The session changed between load and commit."""
 
 
@@ -100,6 +104,14 @@ class TryLater(SegueError):
 
     def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
         super().__init__(message)
+class TrainingRunUnderWay(Conflict):
+    """A training run is queued or running; there is one at a time."""
+
+
+class TrainingRunOver(Conflict):
+    """A training run that has ended cannot be cancelled."""
+
+
         self.retry_after_s = retry_after_s
 
 
@@ -132,6 +144,10 @@ class CheckpointError(SegueError):
 
 
 class CorruptCheckpoint(CheckpointError):
+class JobsUnavailable(TryLater):
+    """The Redis that training runs go through does not answer, or there is none that they can go through."""
+
+
     """A file of the checkpoint is missing, cut short or changed."""
 
 

@@ -21,6 +21,7 @@ from app.serving.live import Live
 from app.serving.recommender import Recommender
 from app.serving.reloader import Reloader
 from app.serving.rounds import Rounds
+from app.serving.training_runs import Training
 from app.serving.turns import Turns
 from app.settings import Settings
 from app.stores.answers import KeptAnswers
@@ -114,6 +115,7 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack, metrics: Onlin
         cataloguing=Cataloguing(checkpoints),
         labelling=labelling,
         online=online,
+        training=Training.over(checkpoints, settings),
         keys=await opened.enter_async_context(KeyRingFollower(ApiKeyFile(settings.api_keys_file))),
         rates=_rates(settings, opened),
         house=HouseRules(

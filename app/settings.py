@@ -119,6 +119,37 @@ class Settings(BaseSettings):
             "training. More outlasts a longer stop of the collector."
         ),
     )
+    jobs_redis_url: str | None = Field(
+        None,
+        description=(
+            "One Redis or Valkey server for training runs: redis://, rediss:// or unix://. A small one will do. Unset: "
+            "`SEGUE_REDIS_URL` if that is a single server, else none, and then there are no training runs."
+        ),
+    )
+    run_worker: bool | None = Field(
+        None,
+        description=(
+            "Whether the service starts a worker for training runs (`segue worker`) beside itself. Unset: where it "
+            "starts its own session store."
+        ),
+    )
+    training_threads: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Processor threads of a training run. More is faster and disturbs answers more.",
+    )
+    training_niceness: int = Field(
+        19, ge=0, le=19, description="How much a training run gives way to everything else on its machine."
+    )
+    training_data: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description=(
+            "Data set, a folder of `SEGUE_DATA_DIR`, that training runs learn beside the event log. Unset: those that "
+            "`segue up` made there (`demo`, `imported-…`)."
+        ),
+    )
     recent_tracks: int = Field(
         50,
         ge=4,
@@ -196,6 +227,12 @@ class Settings(BaseSettings):
     def events_folder(self) -> Path:
         """Where the event log is collected to."""
         return self.data_dir / "events"
+
+    @property
+    def jobs_url(self) -> str | None:
+        """Where training runs go through, if anywhere."""
+        url = self.jobs_redis_url or self.redis_url
+        return None if url is None or url.startswith(("redis+", "rediss+")) else url
 
     @property
     def api_keys_file(self) -> Path:

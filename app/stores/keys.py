@@ -8,6 +8,14 @@
     segue:2:{51}:ann:answers   which answers speak of ann   settings.answers_kept_s after the last was begun
     segue:2:online:20261122T…  how well a checkpoint foresees  ONLINE_TTL_S after its last event
 
+In the Redis that training runs go through, which keeps RQ's own `rq:` keys beside them:
+
+    segue:2:training:runs      ids by when they were asked  for good; its length is bounded
+    segue:2:training:current   the run that is not over     until it is
+    segue:2:training:schedule  what the schedule last saw   for good
+    segue:2:training:run:run-2…  one run                    RUN_TTL_S after its last change
+    segue:2:training:log:run-2…  what it told               RUN_TTL_S after its last line
+
 Channels are no keys and hold nothing: changes of a session are told on one of the session key's name (`live.py`).
 
 A listener belongs to one of 64 lanes, by a checksum of the id. A lane is a hash tag, so that a Redis Cluster keeps
@@ -24,6 +32,10 @@ PREFIX = "segue:2:"
 LANES = 64
 LIVE_CHANNEL = f"{PREFIX}live".encode()  # says nothing; a worker that may listen to it may listen to the others
 COLLECTOR_KEY = f"{PREFIX}collector".encode()
+RUNS_KEY = f"{PREFIX}training:runs".encode()
+CURRENT_RUN_KEY = f"{PREFIX}training:current".encode()
+SCHEDULE_KEY = f"{PREFIX}training:schedule".encode()
+RUN_TTL_S = 90 * 24 * 3600
 ONLINE_TTL_S = 90 * 24 * 3600
 DAMAGED_TTL_S = 7 * 24 * 3600
 ANY_SESSION = f"{PREFIX}{{*}}:*:session".encode()  # a pattern for SCAN
@@ -52,6 +64,16 @@ def damaged_key(listener_id: str) -> bytes:
 def online_key(checkpoint_id: str) -> bytes:
     """Return the key of a checkpoint's tallies."""
     return f"{PREFIX}online:{checkpoint_id}".encode()
+
+
+def run_key(run_id: str) -> bytes:
+    """Return the key of a training run."""
+    return f"{PREFIX}training:run:{run_id}".encode()
+
+
+def run_log_key(run_id: str) -> bytes:
+    """Return the key of what a training run told."""
+    return f"{PREFIX}training:log:{run_id}".encode()
 
 
 def events_key(lane: int) -> bytes:

@@ -34,6 +34,7 @@ from app.web.routes import (
     stream,
     tracks,
 )
+    training_runs,
 
 DESCRIPTION = """\
 Segue answers one question for a music app, at every moment of listening: *what plays next?*
@@ -87,6 +88,7 @@ def build_api(lifespan: Lifespan, metrics: RequestMetrics | None = None, *, pati
         added_tracks,
         health,
         problems,
+        training_runs,
         pages,
     ):
         app.router.routes.extend(module.router.routes)

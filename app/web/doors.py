@@ -20,6 +20,7 @@ from app.domain.session import ListenerSession
 from app.serving.live import Live
 from app.web.admission import HouseRules
 from app.web.checkpoint_doors import Cataloguing, Following, Labelling, Publishing
+from app.web.training_doors import Training
 
 
 class Recommending(Protocol):
@@ -152,6 +153,7 @@ class Doors:
     cataloguing: Cataloguing
     labelling: Labelling
     online: Foreseeing
+    training: Training
     keys: KnowingKeys
     rates: Counting
     house: HouseRules

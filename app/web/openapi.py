@@ -21,6 +21,7 @@ from app.web.schemas.listeners import MergeRequest, ResetRequest
 from app.web.schemas.next_tracks import NextRequest
 from app.web.schemas.playlists import PlaylistRequest
 from app.web.schemas.problems import ProblemAnswer
+from app.web.schemas.training_runs import TrainingRunRequest
 from app.web.scopes import OPEN, needed
 
 REQUEST_BODIES: tuple[type[BaseModel], ...] = (
@@ -32,6 +33,7 @@ REQUEST_BODIES: tuple[type[BaseModel], ...] = (
     ResetRequest,
     MergeRequest,
     LabelRequest,
+    TrainingRunRequest,
 )
 _REFERENCE = "#/components/schemas/{model}"
 SECURITY_SCHEMES = {
@@ -59,6 +61,7 @@ HEADERS = {
     "Idempotent-Replayed": "`true` where this is the answer to an earlier request of the same Idempotency-Key.",
     "Server-Timing": "Milliseconds per stage: load, queue, step, rank, commit.",
     "WWW-Authenticate": "How to show a key.",
+    "Location": "Where what was asked for can be looked at.",
     "ETag": "The version of what was answered, for If-Match.",
     "Retry-After": "Seconds to wait.",
     "RateLimit": "Calls left to this key, and in how many seconds all are there again.",

@@ -21,6 +21,7 @@ from app.errors import (
     Conflict,
     InvalidEvent,
     InvalidRequest,
+    JobsUnavailable,
     LabelConflict,
     LabelsChanged,
     NoCheckpoint,
@@ -33,10 +34,13 @@ from app.errors import (
     TrackExists,
     TrackNotFound,
     TryLater,
+    TrainingRunOver,
+    TrainingRunUnderWay,
     UnknownCheckpoint,
     UnknownListener,
     UnknownTrack,
     WorseThanBaseline,
+    UnknownTrainingRun,
 )
 from app.web.admission import KeyNeeded, KeyRefused, NotAdmitted, RateExceeded, ScopeMissing
 from app.web.body import BodyTooLarge, InvalidFields, NotJson, UnsupportedMediaType
@@ -139,6 +143,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     ),
     UnknownProblem: Problem(404, "unknown_problem", "There is no such problem code", "docs/api.md lists them."),
     MethodNotAllowed: Problem(
+    UnknownTrainingRun: Problem(
+        404, "unknown_training_run", "There is no such training run", "GET /v1/admin/training-runs lists them."
+    ),
         405, "method_not_allowed", "The call has another method", "The Allow header names those it has."
     ),
     NotAcceptable: Problem(
@@ -167,6 +174,13 @@ PROBLEMS: dict[type[Exception], Problem] = {
     TrackExists: Problem(409, "track_exists", "The catalogue holds a track of this id", "Leave it out."),
     BodyTooLarge: Problem(413, "body_too_large", "The body is too large", "Send it in parts of at most 1 MiB."),
     UnsupportedMediaType: Problem(
+    TrainingRunUnderWay: Problem(
+        409,
+        "training_run_under_way",
+        "A training run is under way",
+        "Wait for the run that the detail names.",
+    ),
+    TrainingRunOver: Problem(409, "training_run_over", "The training run has ended", "There is nothing to cancel."),
         415, "unsupported_media_type", "The body is not said to be JSON", "Send content-type: application/json."
     ),
     HeadersTooLarge: Problem(431, "headers_too_large", "The headers are too large", "Send fewer or shorter ones."),
@@ -184,6 +198,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     ),
     SessionStoreUnavailable: Problem(
         503, "session_store_unavailable", "The session store does not answer", "Send the same events again later."
+    JobsUnavailable: Problem(
+        503, "jobs_unavailable", "Training runs cannot be reached", "Send it again later, or ask an operator."
+    ),
     ),
 }
 

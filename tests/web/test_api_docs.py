@@ -21,6 +21,8 @@ EXAMPLE = re.compile(r"```sh\n(?P<command>curl .*?)\n```\n```(?P<language>json|t
 # The checkpoint that the page names.
 PRINTED = "20261122T233428Z-af41cf"
 CREATES = frozenset({"/v1/admin/tracks"})
+RUNS = "/v1/admin/training-runs"
+PRINTED_RUN = "run-20261123T081500Z-5c1d2e"
 # Values that say what kind of answer it is are compared, not only their type.
 TELLING = frozenset({"type", "status", "code", "outcome", "in", "field", "expected", "got", "degraded", "read"})
 
@@ -73,6 +75,13 @@ class Call:
         response = client.request(self.method, self.url, headers=self.headers, content=self.body)
         return response, response.text + (str(response.status_code) if self.prints_status else "")
 
+    @property
+    def good(self) -> int:
+        """The status of the answer where all is well."""
+        if self.url in CREATES:
+            return 201
+        return 202 if self.url.startswith(RUNS) and self.method != "GET" else 200
+
 
 EXAMPLES = [(Call.of(match["command"]), match["language"], match["answer"]) for match in EXAMPLE.finditer(PAGE)]
 
@@ -96,16 +105,20 @@ def fresh(service: httpx.Client, model_store: Path) -> Iterator[httpx.Client]:
 def test_every_example_comes_back_in_the_shape_that_is_printed(fresh: httpx.Client) -> None:
     """From the top of the page to its end, as a reader would try them."""
     serving = fresh.get("/readyz").json()["checkpoint_id"]
+    run = ""  # what the page asks for, and then looks at
     for call, language, printed in EXAMPLES:
         call.body = call.body and call.body.replace(PRINTED, serving)
+        call.url = call.url.replace(f"{RUNS}/{PRINTED_RUN}", run)
         response, answer = call.send(fresh)
         if language == "json":
             expected = json.loads(printed)
-            good = 201 if call.url in CREATES else 200
-            assert response.status_code == (expected["status"] if "request_id" in expected else good), answer
+            assert response.status_code == (expected["status"] if "request_id" in expected else call.good), answer
+            run = response.headers.get("location", run)
             assert shape(json.loads(answer)) == shape(expected), f"{call.method} {call.url}"
         elif call.lasts:
             assert [line[:8] for line in answer.splitlines()] == [line[:8] for line in printed.splitlines()]
+        elif call.url.endswith("/log"):
+            assert answer.partition(" ")[2] == f"{printed}\n".partition(" ")[2]
         elif call.url == "/metrics":
             assert all(line.rpartition(" ")[0] in answer for line in printed.splitlines()), call.url
         else:

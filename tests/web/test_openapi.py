@@ -28,6 +28,7 @@ from app.web.schemas.playlists import PlaylistAnswer
 from app.web.schemas.problems import ProblemExplained
 from app.web.schemas.tracks import TrackAnswer, TracksAnswer
 
+from app.web.schemas.training_runs import TrainingRunAnswer, TrainingRunsAnswer
 
 @asynccontextmanager
 async def nothing(_api: FastAPI) -> AsyncIterator[Mapping[str, object]]:
@@ -88,6 +89,7 @@ REQUESTS = [
             examples.MERGE_REQUESTS,
             examples.LABEL_REQUESTS,
         ),
+            examples.TRAINING_RUN_REQUESTS,
         strict=True,
     )
     for name, example in named.items()
