@@ -5,7 +5,7 @@ exclusions leave too short. Knows nothing of files, or of how the index was made
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 import torch
@@ -38,19 +38,22 @@ class IndexedRanker(Ranker):
         left = [V - _within(rows, V) for rows in excluded]
         wanted = [min(limit, count) for limit, count in zip(limits, left, strict=True)]
         rankings = [Ranking((), (), V, count) for count in left]
-        for count, places in self._alike(excluded, wanted).items():
-            rows, logits, log_total = self.found(outputs[places], count)
-            probabilities = (logits - log_total.unsqueeze(1)).exp()
-            for place, r, p in zip(places, rows.tolist(), probabilities.tolist(), strict=True):
-                out, limit = excluded[place], wanted[place]
-                # Most first ones are allowed: what lies behind the limit is not looked at.
-                allowed = (pair for pair in zip(r, p, strict=True) if pair[0] >= 0 and pair[0] not in out)
-                kept = list(islice(allowed, limit))
-                if len(kept) == limit:
-                    tracks, shares = zip(*kept, strict=True)
-                    rankings[place] = Ranking(tracks, shares, V, left[place])
-                else:
-                    rankings[place] = self._exact(outputs, excluded, limits, place)
+        for count, places in self._alike(wanted).items():
+            while places:
+                short = []
+                for place, best in zip(places, self._best(outputs[places], count), strict=True):
+                    out, limit = excluded[place], wanted[place]
+                    # Most first ones are allowed: what lies behind the limit is not looked at.
+                    kept = list(islice((pair for pair in best if pair[0] >= 0 and pair[0] not in out), limit))
+                    if len(kept) == limit:
+                        tracks, shares = zip(*kept, strict=True)
+                        rankings[place] = Ranking(tracks, shares, V, left[place])
+                    elif count < min(limit + len(out), MOST_CANDIDATES):
+                        short.append(place)
+                    else:
+                        rankings[place] = self._exact(outputs, excluded, limits, place)
+                # Few of what is excluded lies among the best: who misses some looks further, the others need not.
+                places, count = short, 2 * count
         return rankings
 
     @torch.inference_mode()
@@ -85,13 +88,19 @@ class IndexedRanker(Ranker):
         found = self._logits_of(outputs[requests], wanted.unsqueeze(1)).squeeze(1)
         return Survey(logits[:, :first], rows[:, :first], best, rows.gather(1, order), found, log_total)
 
-    def _alike(self, excluded: Sequence[frozenset[int]], wanted: Sequence[int]) -> dict[int, list[int]]:
-        """Return the places of requests by how many candidates each needs; those that want nothing are left out."""
+    def _alike(self, wanted: Sequence[int]) -> dict[int, list[int]]:
+        """Return the places of requests by how many candidates come first; those that want nothing are left out."""
         alike: dict[int, list[int]] = defaultdict(list)
-        for place, (out, limit) in enumerate(zip(excluded, wanted, strict=True)):
+        for place, limit in enumerate(wanted):
             if limit:
-                alike[self._count(limit + len(out))].append(place)
+                alike[self._count(limit)].append(place)
         return alike
+
+    def _best(self, outputs: Tensor, count: int) -> list[Iterator[tuple[int, float]]]:
+        """Return rows and probabilities of the best candidates of each output, best first, -1 behind the last."""
+        rows, logits, log_total = self.found(outputs, count)
+        probabilities = (logits - log_total.unsqueeze(1)).exp()
+        return [zip(r, p, strict=True) for r, p in zip(rows.tolist(), probabilities.tolist(), strict=True)]
 
     def _count(self, needed: int) -> int:
         """Return how many candidates are looked for: a request's answer depends on its own needs, not its company's."""
