@@ -43,7 +43,8 @@ def train_first_model(settings: Settings, data: Path | None) -> None:
         return
     # The demo is there to be looked at soon: two epochs of the network alone, no search for a mixture, no last refit.
     changes = DEMO_CHANGES if data is None else None
-    train(folder, store=settings.model_store, changes=changes, fresh=data is not None)
+    # Whoever names files wants these tracks served, and not those of the demo.
+    train(folder, store=settings.model_store, changes=changes, fresh=data is not None, may_lose=1.0)
     if checkpoints.labels().stable is None:
         raise WorseThanBaseline(
             f"The model trained on {data or 'the demo'} is not better than counting, so nothing serves. "

@@ -50,10 +50,13 @@ def train(
             help="Learn the held-out sessions too before publishing, or publish the very network they judged.",
         ),
     ] = True,
-    promote: Annotated[bool, typer.Option(help="Serve the checkpoint if it beats the baselines.")] = True,
+    may_lose: Annotated[
+        float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of the served tracks the data may lack.")
+    ] = 0.1,
+    promote: Annotated[bool, typer.Option(help="Serve the checkpoint if the gate accepts it.")] = True,
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads to learn with; all by default.")] = None,
 ) -> None:
-    """Train a network, judge it beside the baselines, publish it, and promote it if it is better than counting."""
+    """Train a network, judge it beside the baselines and what serves, publish it, and promote it if it is accepted."""
     from rich.console import Console
 
     from app.dataset.folder import open_dataset
@@ -81,6 +84,7 @@ def train(
                     checkpoints,
                     run_dir,
                     test_share=test_share,
+                    may_lose=may_lose,
                     fresh=fresh,
                     resume=resume,
                     on_progress=shown.progress,

@@ -38,6 +38,13 @@ class Slice:
         }
 
 
+def slice_of(label: str, totals: SessionTotals) -> Slice:
+    """Return Recall@20 of one group from its totals."""
+    name = f"recall@{HEADLINE}"
+    interval = totals.intervals(_RESAMPLES)[name]
+    return Slice(label, totals.targets, totals.means()[name], interval.low, interval.high)
+
+
 def by_position(
     places: NDArray[np.int64], position: NDArray[np.int64], session: NDArray[np.int64]
 ) -> tuple[Slice, ...]:
@@ -62,7 +69,5 @@ def _slices(
         inside = (values >= low) & (values <= (values.max() if high is None else high))
         if not inside.any():
             continue
-        totals = SessionTotals.of(session[inside], {"recall": hits(places[inside], HEADLINE)})
-        interval = totals.intervals(_RESAMPLES)["recall"]
         label = f"{low}+" if high is None else str(low) if low == high else f"{low}–{high}"
-        yield Slice(label, int(np.count_nonzero(inside)), totals.means()["recall"], interval.low, interval.high)
+        yield slice_of(label, SessionTotals.of(session[inside], {f"recall@{HEADLINE}": hits(places[inside], HEADLINE)}))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.dataset.folder import Sessions
 from app.errors import InvalidDataset
-from app.trainer.breakdown import Slice, by_popularity, by_position
+from app.trainer.breakdown import Slice, by_popularity, by_position, slice_of
 from app.trainer.calibration import Reliability, ReliabilityCount
 from app.trainer.judgement import Judged, Judgement
 from app.trainer.metrics import (
@@ -28,6 +28,7 @@ from app.trainer.metrics import (
     reciprocal_ranks,
 )
 from app.trainer.resampling import RESAMPLES, Interval, SessionTotals
+from app.trainer.segments import segments
 from app.trainer.targets import Targets
 
 
@@ -39,8 +40,8 @@ class Metrics:
     a recommended track was played in training, `popularity_ratio` that over the same for the tracks really played:
     above 1 the model plays safe. `first_tracks` counts the different tracks ranked first. `reliabilities` tell of the
     first track and of the first 20 whether their probability is how often they are right; empty for models without
-    probabilities. `totals` are the sums per session behind the figures, for comparing two models; they are not
-    written out.
+    probabilities. `totals` are the sums per session behind the figures, `segments` those of each segment that has
+    targets, for comparing two models; they are not written out.
     """
 
     model: str
@@ -58,7 +59,9 @@ class Metrics:
     reliabilities: Mapping[int, Reliability]
     by_position: tuple[Slice, ...]
     by_popularity: tuple[Slice, ...]
+    by_segment: tuple[Slice, ...]
     totals: SessionTotals = field(repr=False, compare=False)
+    segments: Mapping[str, SessionTotals] = field(repr=False, compare=False)
 
     @property
     def recall(self) -> float:
@@ -92,6 +95,7 @@ class Metrics:
             "intervals": {name: [interval.low, interval.high] for name, interval in self.intervals.items()},
             "by_position": [part.to_dict() for part in self.by_position],
             "by_popularity": [part.to_dict() for part in self.by_popularity],
+            "by_segment": [part.to_dict() for part in self.by_segment],
         }
 
 
@@ -167,9 +171,14 @@ class _Tally:
         places, session = self._places[self._wanted], self._targets.session[self._wanted]
         tracks, position = self._targets.tracks[self._wanted], self._targets.position[self._wanted]
         measures = {"recall": hits, "mrr": reciprocal_ranks, "ndcg": gains}
-        totals = SessionTotals.of(
-            session, {f"{word}@{k}": measure(places, k) for word, measure in measures.items() for k in cutoffs}
-        )
+        each = {f"{word}@{k}": measure(places, k) for word, measure in measures.items() for k in cutoffs}
+        totals = SessionTotals.of(session, each)
+        inside = {name: member[self._wanted] for name, member in segments(self._targets, self._support).items()}
+        of_segments = {
+            name: SessionTotals.of(session[member], {figure: values[member] for figure, values in each.items()})
+            for name, member in inside.items()
+            if member.any()
+        }
         shown = played = None
         if self._support is not None:
             shown = mean_popularity(self._recommended, self._support)
@@ -192,7 +201,9 @@ class _Tally:
             by_popularity=(
                 by_popularity(places, self._support[tracks], session) if resamples and self._support is not None else ()
             ),
+            by_segment=tuple(slice_of(name, part) for name, part in of_segments.items()) if resamples else (),
             totals=totals,
+            segments=of_segments,
         )
 
 

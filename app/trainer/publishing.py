@@ -6,6 +6,7 @@ Each step is told to whoever watches. Knows nothing of terminals, and of stores 
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from app.rnn.checkpoint import CheckpointDraft
 from app.rnn.manifest import Manifest, Verdict
 from app.rnn.mixture import Mixture
 from app.stores.checkpoints import CheckpointStore
-from app.trainer.comparison import Comparison, compare
+from app.trainer.comparison import Comparison, beside_incumbent, compare
 from app.trainer.evaluation import evaluate
-from app.trainer.gate import verdict
+from app.trainer.gate import MOST_LOST_TRACKS, verdict
+from app.trainer.incumbent import SERVING, Standing, find_incumbent
 from app.trainer.judged_network import JudgedNetwork
 from app.trainer.mixing import mix_after
 from app.trainer.progress import OnProgress
@@ -53,6 +55,7 @@ def train_and_publish(
     run_dir: Path,
     *,
     test_share: float = TEST_SHARE,
+    may_lose: float = MOST_LOST_TRACKS,
     fresh: bool = False,
     resume: bool = False,
     on_progress: OnProgress = lambda _: None,
@@ -62,8 +65,9 @@ def train_and_publish(
     """Train on all but the newest `test_share` of sessions, judge on these, publish what came of it.
 
     With `fresh` a network that is accepted learns all sessions before it is published, if its recipe refits: what
-    people heard last is worth most, and the sessions that judged have done their work. A checkpoint that does not
-    beat popularity and Markov is published as rejected. Nothing is promoted. The run folder is cleared once the
+    people heard last is worth most, and the sessions that judged have done their work. A checkpoint that the gate
+    refuses is published as rejected; `may_lose` is the share of the tracks that serve which its catalogue may lack.
+    Nothing is promoted. The run folder is cleared once the
     checkpoint is published. Of a `team` the leading process calls this, and the others `train_along`. Raises what
     `train` and `CheckpointStore.publish` raise.
     """
@@ -72,13 +76,14 @@ def train_and_publish(
     mixing = mix_after(trained, older, run_dir, on_stage) if recipe.mixture else None
     mixture = None if mixing is None else mixing.over(older, len(dataset.catalogue))
     comparison = _judge(trained, mixture, older, newest, on_stage)
-    judged = verdict(comparison.model, comparison.baselines)
+    comparison = _beside_serving(comparison, store, dataset, older, newest, on_stage)
+    judged = verdict(comparison, may_lose=may_lose)
     learned, network = older, trained.network
     if team.from_lead(lambda: fresh and recipe.refit and judged.accepted):
         learned = dataset.sessions
         network = learn_everything(trained, dataset, _last_run(run_dir), resume, on_progress, team=team).network
         mixture = None if mixing is None else mixing.over(learned, len(dataset.catalogue))
-    data = {**_account(dataset, older, newest), "learned_sessions": len(learned)}
+    data = {**_account(dataset, older, newest), **_learned(learned), **_beside(comparison)}
     mixed = {} if mixing is None else {"mixing": mixing.figures}
     on_stage("drawing the report")
     draft = CheckpointDraft(
@@ -152,6 +157,47 @@ def _judge(
     support = play_counts(older, model.catalogue_size)
     alone = evaluate(JudgedNetwork(trained.network, NETWORK_ALONE), newest, support=support)
     return replace(comparison, baselines={NETWORK_ALONE: alone, **comparison.baselines})
+
+
+def _beside_serving(
+    comparison: Comparison,
+    store: CheckpointStore,
+    dataset: Dataset,
+    older: Sessions,
+    newest: Sessions,
+    on_stage: Callable[[str], None],
+) -> Comparison:
+    """Judge what the store's label stable names, too, if anything."""
+    on_stage("judging what serves")
+    incumbent = find_incumbent(store, dataset.catalogue)
+    if incumbent is None or isinstance(incumbent, Standing):
+        return replace(comparison, standing=incumbent)
+    return beside_incumbent(comparison, incumbent, dataset, older, newest)
+
+
+def _learned(sessions: Sessions) -> dict[str, Any]:
+    """Return what the manifest says of the sessions that were learned: how many, and until when, where times are known.
+
+    The next checkpoint is compared with this one on what was heard after that.
+    """
+    newest = int(sessions.times.max())
+    until = datetime.fromtimestamp(newest, UTC).isoformat() if newest > 0 else None
+    return {"learned_sessions": len(sessions), "learned_until": until}
+
+
+def _beside(comparison: Comparison) -> dict[str, Any]:
+    """Return what the manifest says of the checkpoint that served meanwhile."""
+    standing = comparison.standing
+    if standing is None:
+        return {}
+    compared = comparison.sessions.get(SERVING)
+    return {
+        "serving": {
+            "checkpoint_id": standing.checkpoint_id,
+            "lost_tracks": standing.lost_tracks,
+            "compared_sessions": 0 if compared is None else len(compared),
+        }
+    }
 
 
 def _account(dataset: Dataset, older: Sessions, newest: Sessions) -> dict[str, Any]:

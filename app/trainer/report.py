@@ -14,6 +14,7 @@ from app.trainer import plots
 from app.trainer.comparison import Comparison
 from app.trainer.evaluation import Metrics
 from app.trainer.metrics import CUTOFFS, HEADLINE
+from app.trainer.segments import SEGMENTS
 from app.trainer.trained import TrainedNetwork
 
 _WORDS = {"recall": "Recall", "mrr": "MRR", "ndcg": "NDCG"}
@@ -26,6 +27,7 @@ catalogue that is ever among the first {HEADLINE}. <b>Popularity</b>: how often 
 {HEADLINE} were played in training, beside the tracks that were really played: above 1 a model plays safe.
 <b>Log-loss</b>: the mean of &minus;ln p(target). <b>Calibration error@k</b>: how far
 the probability of the first k lies from how often they hold the target.
+Segments: {"; ".join(f"<b>{name}</b>: {meaning}" for name, meaning in SEGMENTS.items())}.
 Ranges are 95&nbsp;% bootstrap intervals over sessions."""
 
 
@@ -101,6 +103,7 @@ def _table(comparison: Comparison) -> str:
     models = [comparison.model, *comparison.baselines.values()]
     names = [f"{word}@{k}" for word in _WORDS for k in CUTOFFS]
     heads = [f"{_WORDS[name.partition('@')[0]]}@{name.partition('@')[2]}" for name in names]
+    heads += [f"{_DECISIVE[0]}, {segment}" for segment in SEGMENTS]
     heads += [f"Coverage@{HEADLINE}", f"Popularity@{HEADLINE}", "Log-loss"]
     heads += [f"Calibration error@{depth}" for depth in (1, HEADLINE)] + ["Targets"]
     across = "".join(f'<th scope="col">{escape(each.model)}</th>' for each in models)
@@ -119,6 +122,10 @@ def _cells(metrics: Metrics, names: Iterable[str]) -> list[str]:
         interval = metrics.intervals.get(name)
         span = f"<small>{interval.low:.4f}–{interval.high:.4f}</small>" if interval else ""
         cells.append(f"{metrics.figures[name]:.4f}{span}")
+    parts = {part.label: part for part in metrics.by_segment}
+    for segment in SEGMENTS:
+        part = parts.get(segment)
+        cells.append("" if part is None else f"{part.recall:.4f}<small>{part.low:.4f}–{part.high:.4f}</small>")
     ratio = "" if metrics.popularity_ratio is None else f"{metrics.popularity_ratio:.2f}×"
     log_loss = "" if metrics.log_loss is None else f"{metrics.log_loss:.3f}"
     reliabilities = (metrics.reliabilities.get(depth) for depth in (1, HEADLINE))

@@ -24,9 +24,10 @@ class Interval:
 
 @dataclass(frozen=True, eq=False)
 class SessionTotals:
-    """Per session: how many targets it holds, counts (S,), and the sum of each figure over them, sums (S, M)."""
+    """Per session: its number (S,), how many targets it holds, counts (S,), the sum of each figure over them (S, M)."""
 
     names: tuple[str, ...]
+    sessions: NDArray[np.int64]
     counts: NDArray[np.float64]
     sums: NDArray[np.float64]
 
@@ -36,7 +37,24 @@ class SessionTotals:
         kept, dense = np.unique(session, return_inverse=True)
         counts = np.bincount(dense, minlength=len(kept)).astype(np.float64)
         sums = [np.bincount(dense, weights=values, minlength=len(kept)) for values in figures.values()]
-        return cls(tuple(figures), counts, np.stack(sums, axis=1))
+        return cls(tuple(figures), kept, counts, np.stack(sums, axis=1))
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    @property
+    def targets(self) -> int:
+        """How many targets all sessions hold together."""
+        return int(self.counts.sum())
+
+    def among(self, sessions: NDArray[np.int64]) -> "SessionTotals":
+        """Return the totals of some sessions by their numbers, numbered anew from 0 in the order of `sessions`.
+
+        `sessions` (n,) grows. So what was counted over all sessions can be held against what was counted over some.
+        """
+        at = np.searchsorted(sessions, self.sessions)
+        wanted = (at < len(sessions)) & (sessions[np.minimum(at, len(sessions) - 1)] == self.sessions)
+        return SessionTotals(self.names, at[wanted], self.counts[wanted], self.sums[wanted])
 
     def means(self) -> dict[str, float]:
         """Return each figure's mean over all targets."""
@@ -65,6 +83,11 @@ class SessionTotals:
 
         Paired differences vary far less than two models apart from each other: both find the same sessions hard.
         """
-        if self.names != other.names or not np.array_equal(self.counts, other.counts):
+        self.check_comparable(other)
+        return SessionTotals(self.names, self.sessions, self.counts, self.sums - other.sums)
+
+    def check_comparable(self, other: "SessionTotals") -> None:
+        """Raise ValueError unless both are totals of the same targets."""
+        same = np.array_equal(self.sessions, other.sessions) and np.array_equal(self.counts, other.counts)
+        if self.names != other.names or not same:
             raise ValueError("Expected two models judged on the same targets, got different ones.")
-        return SessionTotals(self.names, self.counts, self.sums - other.sums)

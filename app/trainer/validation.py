@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from app.dataset.folder import Sessions
 from app.rnn.network import PADDING, RecurrentNetwork
@@ -33,11 +34,17 @@ class Validation:
 
 def thinned(sessions: Sessions, most_targets: int) -> Sessions:
     """Return evenly spread sessions with about `most_targets` targets, all of them where they are fewer."""
+    rows = thinned_rows(sessions, most_targets)
+    return sessions if len(rows) == len(sessions) else sessions.select(rows)
+
+
+def thinned_rows(sessions: Sessions, most_targets: int) -> NDArray[np.int64]:
+    """Return the numbers of evenly spread sessions with about `most_targets` targets, growing."""
     targets = int(len(sessions.tracks) - len(sessions))
     if targets <= most_targets:
-        return sessions
+        return np.arange(len(sessions))
     count = max(1, len(sessions) * most_targets // targets)
-    return sessions.select(np.linspace(0, len(sessions) - 1, count).round().astype(np.int64))
+    return np.linspace(0, len(sessions) - 1, count).round().astype(np.int64)
 
 
 @torch.inference_mode()

@@ -47,7 +47,7 @@ def comparison(sessions: Sessions, trained: TrainedNetwork) -> Comparison:
 @pytest.fixture(scope="module")
 def report(trained: TrainedNetwork, comparison: Comparison) -> dict[str, bytes]:
     data = {"fingerprint": "0" * 64, "events": 360, "session_length": {"median": 6}, "files": [HOSTILE]}
-    return build_report(trained, comparison, verdict(comparison.model, comparison.baselines), data)
+    return build_report(trained, comparison, verdict(comparison), data)
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +132,9 @@ def test_the_page_shows_every_figure_of_every_model(page: str, comparison: Compa
     for metrics in (comparison.model, *comparison.baselines.values()):
         for value in metrics.figures.values():
             assert f"<td>{value:.4f}" in page
+        for part in metrics.by_segment:
+            assert f"<td>{part.recall:.4f}<small>{part.low:.4f}" in page
+    assert {part.label for part in comparison.model.by_segment} == {"new listeners", "rare tracks"}
     assert page.count('<th scope="col">') == 1 + len(comparison.baselines)
 
 
