@@ -5,6 +5,7 @@ goes on exactly as it would have. Knows nothing of epochs' ends, stopping or fil
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -39,10 +40,12 @@ class Learner:
         recipe: Recipe,
         team: Team = ALONE,
         traits: sparse.csr_array | None = None,
+        begin: Callable[[RecurrentNetwork], None] | None = None,
     ) -> None:
         """Take what to learn from, and with whom: everyone in a team is given the same sessions.
 
-        `traits` (V, F) says which tracks have which traits, if those are to be learned too.
+        `traits` (V, F) says which tracks have which traits, if those are to be learned too. `begin` gives the network
+        the weights it begins with, where it does not begin anew.
         """
         if team.size > 1 and recipe.session_parallel:
             raise InvalidRequest(
@@ -52,7 +55,9 @@ class Learner:
         self._team = team
         torch.manual_seed(recipe.seed)
         self._network = RecurrentNetwork(recipe.network(catalogue_size))
-        if recipe.cooccurrence_start:
+        if begin is not None:
+            begin(self._network)
+        elif recipe.cooccurrence_start:
             self._start_from(cooccurrence_vectors(sessions, catalogue_size, recipe.embedding_size, recipe.seed))
         team.start_alike(list(self._network.state_dict().values()))
         table = self._network.output_table if recipe.pull_back else None

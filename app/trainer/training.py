@@ -5,6 +5,7 @@ Knows nothing of how a step learns (`learner.py`) or of how the result is judged
 
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from app.trainer.temperature import fit_temperature
 from app.trainer.trained import EpochRecord, TrainedNetwork
 from app.trainer.trait_table import shared_traits
 from app.trainer.validation import Validation, thinned, validate
+from app.trainer.warm_start import WarmStart
 
 SAVE_EVERY_S = 30.0
 
@@ -36,17 +38,20 @@ def train(
     on_progress: OnProgress = lambda _: None,
     save_every_s: float = SAVE_EVERY_S,
     team: Team = ALONE,
+    warm: WarmStart | None = None,
 ) -> TrainedNetwork:
     """Train a network on the data set's sessions, the newest of which judge it.
 
     The same data, recipe and number of threads give the same weights to the last bit, whether or not the run was
     interrupted. The processes of a `team` all call this with the same data and recipe, and all get the network; the
-    leading one judges, and keeps the run folder. Raises NothingToLearn, NotANumber, and with `resume` NothingToResume.
+    leading one judges, and keeps the run folder. With `warm` the network is of that one's shape, and begins with its
+    weights. Raises NothingToLearn, NotANumber, and with `resume` NothingToResume.
     """
-    recipe = recipe.planned(len(dataset.sessions.tracks))
-    state = RunState(_identity(dataset, recipe))
+    recipe = (recipe if warm is None else warm.recipe(recipe)).planned(len(dataset.sessions.tracks))
+    state = RunState(_identity(dataset, recipe, warm))
     with torch.random.fork_rng(devices=[]):
-        return _Run(dataset, recipe, RunFolder(run_dir), state, resume, on_progress, save_every_s, team).to_the_end()
+        run = _Run(dataset, recipe, RunFolder(run_dir), state, resume, on_progress, save_every_s, team, warm)
+        return run.to_the_end()
 
 
 def learn_everything(
@@ -57,6 +62,7 @@ def learn_everything(
     on_progress: OnProgress = lambda _: None,
     save_every_s: float = SAVE_EVERY_S,
     team: Team = ALONE,
+    warm: WarmStart | None = None,
 ) -> TrainedNetwork:
     """Train anew on all sessions of the data set, those the network was judged by too, as it was found best.
 
@@ -64,7 +70,7 @@ def learn_everything(
     the judged network. Resumes where a run of the same is found in the folder, else begins. Raises as `train` does.
     """
     state = RunState(
-        _identity(dataset, judged.recipe),
+        _identity(dataset, judged.recipe, warm),
         refit=True,
         history=[asdict(record) for record in judged.history],
         best_epoch=judged.best_epoch - 1,
@@ -74,7 +80,8 @@ def learn_everything(
     folder = RunFolder(run_dir)
     resume = resume and folder.is_begun
     with torch.random.fork_rng(devices=[]):
-        return _Run(dataset, judged.recipe, folder, state, resume, on_progress, save_every_s, team).to_the_end()
+        run = _Run(dataset, judged.recipe, folder, state, resume, on_progress, save_every_s, team, warm)
+        return run.to_the_end()
 
 
 class _Run:
@@ -90,6 +97,7 @@ class _Run:
         on_progress: OnProgress,
         save_every_s: float,
         team: Team,
+        warm: WarmStart | None,
     ) -> None:
         self._sessions = dataset.sessions
         self._catalogue_size = len(dataset.catalogue)
@@ -106,6 +114,7 @@ class _Run:
         self._on_progress = on_progress
         self._save_every_s = save_every_s
         self._team = team
+        self._begin = None if warm is None else partial(warm.begin, catalogue=dataset.catalogue)
         self._state, self._kept = team.from_lead(lambda: _begin(folder, state, resume))
         self._meter = Meter(self._state.seconds, self._state.events_learned)
         self._saved_at = time.monotonic()
@@ -180,7 +189,7 @@ class _Run:
         return network.state_dict()
 
     def _learner(self, sessions: Sessions) -> Learner:
-        learner = Learner(sessions, self._catalogue_size, self._recipe, self._team, self._traits)
+        learner = Learner(sessions, self._catalogue_size, self._recipe, self._team, self._traits, self._begin)
         if self._kept:
             learner.restore(self._kept)
             self._kept = {}
@@ -274,8 +283,9 @@ def _begin(folder: RunFolder, begun: RunState, resume: bool) -> tuple[RunState, 
     return state, tensors
 
 
-def _identity(dataset: Dataset, recipe: Recipe) -> dict[str, Any]:
+def _identity(dataset: Dataset, recipe: Recipe, warm: WarmStart | None) -> dict[str, Any]:
     return {
+        "base": None if warm is None else warm.checkpoint_id,
         "fingerprint": dataset.fingerprint,
         "sessions": len(dataset.sessions),
         "events": len(dataset.sessions.tracks),
