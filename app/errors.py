@@ -3,7 +3,8 @@
 SegueError
 ├── Rejected          InvalidEvent · UnknownTrack · InvalidRequest · UnreadableSource · InvalidDataset
 │                     InvalidSetting · InvalidBlock
-├── NotFound          UnknownListener · UnknownCheckpoint · TrackNotFound
+├── NotFound          UnknownListener · UnknownCheckpoint · TrackNotFound · UnknownTrainingRun ·
+│                     NoSongMap
 ├── Conflict          SessionConflict · LabelConflict (LabelsChanged) · TrackExists · DataFolderInUse ·
 │                     CollectedElsewhere · TrainingRunUnderWay · TrainingRunOver
 ├── TryLater          Overloaded · NoCheckpoint · SessionStoreUnavailable (NewerSessionRecord ·
@@ -63,8 +64,16 @@ class UnknownCheckpoint(NotFound):
     """No checkpoint or label of this name is in the store."""
 
 
+class NoSongMap(NotFound):
+    """A checkpoint that was published before there were song maps."""
+
+
 class TrackNotFound(NotFound):
     """The catalogue that serves holds no track of the id that was asked for."""
+
+
+class UnknownTrainingRun(NotFound):
+    """No training run of this id is remembered."""
 
 
 class Conflict(SegueError):
@@ -72,10 +81,6 @@ class Conflict(SegueError):
 
 
 class SessionConflict(Conflict):
-class UnknownTrainingRun(NotFound):
-    """No training run of this id is remembered."""
-
-
     """The session changed between load and commit."""
 
 
@@ -99,11 +104,6 @@ class CollectedElsewhere(Conflict):
     """Another event log is being collected from the same Redis."""
 
 
-class TryLater(SegueError):
-    """Not now; the same request may succeed after `retry_after_s`."""
-
-    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
-        super().__init__(message)
 class TrainingRunUnderWay(Conflict):
     """A training run is queued or running; there is one at a time."""
 
@@ -112,6 +112,11 @@ class TrainingRunOver(Conflict):
     """A training run that has ended cannot be cancelled."""
 
 
+class TryLater(SegueError):
+    """Not now; the same request may succeed after `retry_after_s`."""
+
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(message)
         self.retry_after_s = retry_after_s
 
 
@@ -139,15 +144,15 @@ class EventLogNotWritable(TryLater):
     """The folder of the event log takes no file: no room, or no right to write."""
 
 
+class JobsUnavailable(TryLater):
+    """The Redis that training runs go through does not answer, or there is none that they can go through."""
+
+
 class CheckpointError(SegueError):
     """A checkpoint that must not serve."""
 
 
 class CorruptCheckpoint(CheckpointError):
-class JobsUnavailable(TryLater):
-    """The Redis that training runs go through does not answer, or there is none that they can go through."""
-
-
     """A file of the checkpoint is missing, cut short or changed."""
 
 

@@ -18,6 +18,7 @@ SEARCH_FILE = "tracks.sqlite"
 MIXTURE_FILE = "mixture.safetensors"
 CODES_FILE = "index.faiss"
 INDEX_FILE = "index.safetensors"
+MAP_FILE = "map.parquet"
 REQUIRED_FILES = frozenset({CATALOGUE_FILE, WEIGHTS_FILE, SEARCH_FILE})
 
 SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -19,6 +19,7 @@ from app.stores.labels import LABELS, LOCK_FILE, Labels, previous_stable, read_l
 from app.stores.verified import check_unless_verified, forget
 
 if TYPE_CHECKING:
+    from app.domain.song_map import SongMap
     from app.rnn.checkpoint import CheckpointDraft
     from app.rnn.hidden_bytes import Precision
     from app.rnn.predictor import Predictor
@@ -120,6 +121,13 @@ class CheckpointStore:
         from app.stores.track_search import TrackSearch
 
         return TrackSearch(self._folder(name) / SEARCH_FILE)
+
+    def song_map(self, name: str) -> "SongMap":
+        """Return the map of a checkpoint's tracks; raise NoSongMap for one that was published without."""
+        from app.rnn.checkpoint_map import read_checkpoint_map
+
+        folder = self._folder(name)
+        return read_checkpoint_map(folder, read_manifest(folder))
 
     def verify(self, name: str) -> None:
         """Read a checkpoint as a server would; raise CorruptCheckpoint or IncompatibleCheckpoint naming the file."""

@@ -11,6 +11,7 @@ from typing import Any
 from app.domain.catalogue import Catalogue
 from app.errors import CorruptCheckpoint
 from app.formats.mapped_catalogue import MappedCatalogue
+from app.formats.song_map_file import write_song_map
 from app.rnn.checkpoint import (
     LOAD_TOLERANCE,
     PUBLISH_TOLERANCE,
@@ -25,6 +26,7 @@ from app.rnn.checkpoint_files import (
     CODES_FILE,
     INDEX_FILE,
     MANIFEST_FILE,
+    MAP_FILE,
     SEARCH_FILE,
     WEIGHTS_FILE,
     content_hash,
@@ -35,6 +37,7 @@ from app.rnn.checkpoint_mixture import ask_mixed, check_mixed_answer, check_same
 from app.rnn.manifest import Manifest
 from app.rnn.mixture import Mixture
 from app.rnn.network import RecurrentNetwork
+from app.rnn.song_map import song_map_of
 from app.rnn.weights import read_network
 from app.stores.durable_files import replace_file, sync, sync_tree
 from app.stores.search_index import build_search_index
@@ -76,7 +79,8 @@ def read_whole(folder: Path, manifest: Manifest) -> tuple[RecurrentNetwork, Cata
 
 def _write(folder: Path, draft: CheckpointDraft) -> tuple[dict[str, str], dict[str, Any]]:
     """Write all files but the manifest and wait for the disk; return their names and SHA-256, and what the index is."""
-    names = [*write_draft(folder, draft), SEARCH_FILE]
+    names = [*write_draft(folder, draft), MAP_FILE, SEARCH_FILE]
+    write_song_map(folder / MAP_FILE, song_map_of(draft.network, draft.catalogue))
     build_search_index(folder / SEARCH_FILE, draft.catalogue if draft.searchable else Catalogue([]))
     index: dict[str, Any] = {}
     if draft.is_indexed:

@@ -31,10 +31,11 @@ from app.web.routes import (
     pages,
     playlists,
     problems,
+    song_map,
     stream,
     tracks,
-)
     training_runs,
+)
 
 DESCRIPTION = """\
 Segue answers one question for a music app, at every moment of listening: *what plays next?*
@@ -85,10 +86,11 @@ def build_api(lifespan: Lifespan, metrics: RequestMetrics | None = None, *, pati
         labels,
         online,
         models,
+        song_map,
         added_tracks,
+        training_runs,
         health,
         problems,
-        training_runs,
         pages,
     ):
         app.router.routes.extend(module.router.routes)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from app.domain.catalogue import Catalogue, Track
+from app.domain.song_map import SongMap
 
 
 class LoadedCheckpoint(Protocol):
@@ -147,6 +148,9 @@ class Publishing(Protocol):
 
     def resolve(self, name: str) -> str:
         """Return the id that an id, a part of one or a label names; raise UnknownCheckpoint."""
+
+    def song_map(self, name: str) -> SongMap:
+        """Return the places of a checkpoint's tracks; raise NoSongMap."""
 
 
 class AddedTracks(Protocol):

@@ -127,6 +127,7 @@ PLAYLIST_REQUESTS: dict[str, Any] = {
         "top_p": 0.9,
         "seed": 7,
     },
+    "the_most_probable_of_eight": {"n": 5, "seeds": ["queen-bohemian-rhapsody"], "choosing": "beam", "reasons": True},
     "from_one_track_to_another": {
         "n": 8,
         "seeds": ["queen-bohemian-rhapsody"],
@@ -220,6 +221,22 @@ BLOCKS_ANSWER = {
     "artists": [{"artist": "Mariah Carey", "until": "2999-12-26T23:00:00.000+00:00"}],
 }
 UNBLOCKED_ANSWER = {"listener_id": "ann", "seq": 4, "tracks": [], "artists": []}
+
+SONG_MAP_ANSWER = {
+    "checkpoint_id": "20261122T101500Z-3f9c1a",
+    "tracks": 2034,
+    "points": [
+        {
+            "track_id": "queen-bohemian-rhapsody",
+            "title": "Bohemian Rhapsody",
+            "artist": "Queen",
+            "genre": "rock",
+            "x": 0.1834,
+            "y": -0.4127,
+            "cluster": 3,
+        }
+    ],
+}
 
 MODELS_ANSWER = {
     "serving": _CHECKPOINT,

@@ -25,6 +25,7 @@ from app.errors import (
     LabelConflict,
     LabelsChanged,
     NoCheckpoint,
+    NoSongMap,
     NotFound,
     Overloaded,
     Rejected,
@@ -33,14 +34,14 @@ from app.errors import (
     SessionStoreUnavailable,
     TrackExists,
     TrackNotFound,
-    TryLater,
     TrainingRunOver,
     TrainingRunUnderWay,
+    TryLater,
     UnknownCheckpoint,
     UnknownListener,
     UnknownTrack,
-    WorseThanBaseline,
     UnknownTrainingRun,
+    WorseThanBaseline,
 )
 from app.web.admission import KeyNeeded, KeyRefused, NotAdmitted, RateExceeded, ScopeMissing
 from app.web.body import BodyTooLarge, InvalidFields, NotJson, UnsupportedMediaType
@@ -137,15 +138,16 @@ PROBLEMS: dict[type[Exception], Problem] = {
     UnknownListener: Problem(
         404, "unknown_listener", "Nothing is remembered of this listener", "Send an event first, or take it as new."
     ),
+    NoSongMap: Problem(404, "no_song_map", "The checkpoint has no song map", "Train again; new checkpoints have one."),
     UnknownCheckpoint: Problem(404, "unknown_checkpoint", "There is no such checkpoint", "GET /v1/models lists them."),
     TrackNotFound: Problem(
         404, "track_not_found", "The catalogue holds no such track", "Find track ids with GET /v1/tracks?q=."
     ),
-    UnknownProblem: Problem(404, "unknown_problem", "There is no such problem code", "docs/api.md lists them."),
-    MethodNotAllowed: Problem(
     UnknownTrainingRun: Problem(
         404, "unknown_training_run", "There is no such training run", "GET /v1/admin/training-runs lists them."
     ),
+    UnknownProblem: Problem(404, "unknown_problem", "There is no such problem code", "docs/api.md lists them."),
+    MethodNotAllowed: Problem(
         405, "method_not_allowed", "The call has another method", "The Allow header names those it has."
     ),
     NotAcceptable: Problem(
@@ -172,8 +174,6 @@ PROBLEMS: dict[type[Exception], Problem] = {
         422, "worse_than_baseline", "The evaluation gate rejected it", "Label another one, or this one with force."
     ),
     TrackExists: Problem(409, "track_exists", "The catalogue holds a track of this id", "Leave it out."),
-    BodyTooLarge: Problem(413, "body_too_large", "The body is too large", "Send it in parts of at most 1 MiB."),
-    UnsupportedMediaType: Problem(
     TrainingRunUnderWay: Problem(
         409,
         "training_run_under_way",
@@ -181,6 +181,8 @@ PROBLEMS: dict[type[Exception], Problem] = {
         "Wait for the run that the detail names.",
     ),
     TrainingRunOver: Problem(409, "training_run_over", "The training run has ended", "There is nothing to cancel."),
+    BodyTooLarge: Problem(413, "body_too_large", "The body is too large", "Send it in parts of at most 1 MiB."),
+    UnsupportedMediaType: Problem(
         415, "unsupported_media_type", "The body is not said to be JSON", "Send content-type: application/json."
     ),
     HeadersTooLarge: Problem(431, "headers_too_large", "The headers are too large", "Send fewer or shorter ones."),
@@ -196,11 +198,11 @@ PROBLEMS: dict[type[Exception], Problem] = {
     NoCheckpoint: Problem(
         503, "no_checkpoint", "No model has been promoted yet", "An operator has to train or promote one."
     ),
-    SessionStoreUnavailable: Problem(
-        503, "session_store_unavailable", "The session store does not answer", "Send the same events again later."
     JobsUnavailable: Problem(
         503, "jobs_unavailable", "Training runs cannot be reached", "Send it again later, or ask an operator."
     ),
+    SessionStoreUnavailable: Problem(
+        503, "session_store_unavailable", "The session store does not answer", "Send the same events again later."
     ),
 }
 

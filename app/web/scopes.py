@@ -25,6 +25,7 @@ _EXACT = {
     "/v1/live": Scope.RECOMMEND,
 }
 _LISTENERS = "/v1/listeners/"
+_MODELS, _MAP = "/v1/models/", "/map"
 _BELOW = ("/v1/tracks/", "/v1/playlists/", "/v1/streams/")
 _READING = frozenset({"GET", "HEAD"})
 
@@ -44,7 +45,7 @@ def needed(method: str, path: str) -> Scope | None:
         return scope
     if path.startswith(_LISTENERS):
         return Scope.RECOMMEND if method in _READING else Scope.EVENTS
-    if path.startswith(_BELOW):
+    if path.startswith(_BELOW) or (path.startswith(_MODELS) and path.endswith(_MAP)):
         return Scope.RECOMMEND
     return Scope.ADMIN if path.startswith("/v1/") else None
 

@@ -19,6 +19,7 @@ ALL_FILES = [
     "checkpoint.json",
     "catalogue.parquet",
     "weights.safetensors",
+    "map.parquet",
     "tracks.sqlite",
     "report/report.html",
     "report/curve.png",

@@ -26,9 +26,10 @@ from app.web.schemas.next_tracks import NextAnswer
 from app.web.schemas.online import OnlineAnswer
 from app.web.schemas.playlists import PlaylistAnswer
 from app.web.schemas.problems import ProblemExplained
+from app.web.schemas.song_map import SongMapAnswer
 from app.web.schemas.tracks import TrackAnswer, TracksAnswer
-
 from app.web.schemas.training_runs import TrainingRunAnswer, TrainingRunsAnswer
+
 
 @asynccontextmanager
 async def nothing(_api: FastAPI) -> AsyncIterator[Mapping[str, object]]:
@@ -88,8 +89,8 @@ REQUESTS = [
             examples.RESET_REQUESTS,
             examples.MERGE_REQUESTS,
             examples.LABEL_REQUESTS,
-        ),
             examples.TRAINING_RUN_REQUESTS,
+        ),
         strict=True,
     )
     for name, example in named.items()
@@ -120,6 +121,11 @@ def test_every_request_example_is_a_request(model: Any, name: str, example: dict
         (LabelsAnswer, examples.LABELS_ANSWER),
         (LabelsAnswer, examples.ROLLED_BACK_ANSWER),
         (OnlineAnswer, examples.ONLINE_ANSWER),
+        (SongMapAnswer, examples.SONG_MAP_ANSWER),
+        (TrainingRunAnswer, examples.TRAINING_RUN_ASKED_ANSWER),
+        (TrainingRunAnswer, examples.TRAINING_RUN_ANSWER),
+        (TrainingRunAnswer, examples.TRAINING_RUN_CANCELLED_ANSWER),
+        (TrainingRunsAnswer, examples.TRAINING_RUNS_ANSWER),
         (AddedTracksAnswer, examples.ADDED_TRACKS_ANSWER),
         (AliveAnswer, examples.ALIVE_ANSWER),
         (ReadyAnswer, examples.READY_ANSWER),

@@ -25,6 +25,8 @@ EVENTS, RECOMMEND, ADMIN = Scope.EVENTS, Scope.RECOMMEND, Scope.ADMIN
         ("POST", "/v1/listeners/ann/merge", EVENTS),
         ("OPTIONS", "/v1/listeners/ann", EVENTS),
         ("GET", "/v1/models", ADMIN),
+        ("GET", "/v1/models/stable/map", RECOMMEND),
+        ("GET", "/v1/models/stable/map/x", ADMIN),
         ("PUT", "/v1/models/labels/stable", ADMIN),
         ("GET", "/v1/models/stable/online", ADMIN),
         ("POST", "/v1/admin/tracks", ADMIN),

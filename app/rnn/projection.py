@@ -1,0 +1,76 @@
+"""From learned vectors to places on a plane: principal components first, then neighbours are drawn together.
+
+The second step is that of LargeVis (Tang et al., WWW 2016) and UMAP (McInnes et al., 2018, with a = b = 1): a point is
+pulled to one of its nearest neighbours and pushed from a few points drawn by chance, again and again. Knows nothing of
+tracks.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+COMPONENTS = 50
+NEIGHBOURS = 15
+PUSHES = 5
+TURNS = 400
+# So few points lie well enough by their principal components.
+FEW = 64
+_ROWS_AT_ONCE = 2048
+_LONGEST_STEP = 4.0
+
+
+def components(vectors: Tensor) -> Tensor:
+    """Return vectors (N, K) of any length by their principal directions, (N, at most COMPONENTS), strongest first."""
+    # Where learning ended in no numbers, whoever publishes refuses the network, in better words than a map could.
+    directions = functional.normalize(vectors.nan_to_num().double(), dim=-1)
+    centred = directions - directions.mean(0)
+    _, axes = torch.linalg.eigh(centred.T @ centred)
+    axes = axes.flip(1)[:, :COMPONENTS]
+    # An axis has no sign of its own: the same vectors are to give the same map on every machine.
+    axes = axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()
+    return (centred @ axes).float()
+
+
+def places(vectors: Tensor) -> Tensor:
+    """Return places (N, 2) in [-1, 1] for principal components (N, C): near where the vectors are alike."""
+    found = functional.pad(vectors[:, :2], (0, max(0, 2 - vectors.shape[1])))
+    if len(vectors) > FEW:
+        found = _drawn_together(found, nearest(vectors, NEIGHBOURS))
+    return _fitted(found)
+
+
+def nearest(vectors: Tensor, count: int) -> Tensor:
+    """Return the rows (N, count) of each vector's nearest others by direction."""
+    directions = functional.normalize(vectors, dim=-1)
+    found = []
+    for block in directions.split(_ROWS_AT_ONCE):
+        alike = block @ directions.T
+        rows = torch.arange(len(block)) + sum(map(len, found))
+        alike[torch.arange(len(block)), rows] = -torch.inf  # nobody is a neighbour of its own
+        found.append(alike.topk(count, dim=1).indices)
+    return torch.cat(found)
+
+
+def _drawn_together(start: Tensor, neighbours: Tensor) -> Tensor:
+    draw = torch.Generator().manual_seed(0)
+    N = len(start)
+    every = torch.arange(N)
+    at = start / start.std().clamp(min=1e-12) * 5
+    for turn in range(TURNS):
+        rate = 1 - turn / TURNS
+        friend = neighbours[every, torch.randint(neighbours.shape[1], (N,), generator=draw)]
+        apart = at - at[friend]
+        pull = (apart * (-2 / (1 + apart.square().sum(1, keepdim=True)))).clamp(-_LONGEST_STEP, _LONGEST_STEP)
+        step = pull.index_add(0, friend, pull, alpha=-1)
+        apart = at - at[torch.randint(N, (PUSHES, N), generator=draw)]
+        far = apart.square().sum(2, keepdim=True)
+        push = (apart * (2 / ((1e-3 + far) * (1 + far)))).clamp(-_LONGEST_STEP, _LONGEST_STEP)
+        at = at + rate * (step + push.sum(0))
+    return at
+
+
+def _fitted(found: Tensor) -> Tensor:
+    """Return places in [-1, 1]; the few that are far out wait at the edge, so that the many have room."""
+    found = found - found.median(0).values
+    reach = found.abs().flatten().kthvalue(max(1, round(0.998 * found.numel()))).values
+    return (found / reach.clamp(min=1e-12)).clamp(-1, 1)
