@@ -10,7 +10,7 @@ from enum import StrEnum
 from random import Random
 
 from app.domain.catalogue import Track
-from app.domain.recommendation import Ask, RankedTrack
+from app.domain.recommendation import Ask, RankedTrack, Reason
 from app.domain.rules import NO_RULES, Rules
 
 # A track of which nobody told how long it is counts as long as a single usually is.
@@ -30,6 +30,7 @@ class Choosing(StrEnum):
 
     GREEDY = "greedy"
     SAMPLE = "sample"
+    BEAM = "beam"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class PlaylistAsk:
     With `duration_s` the playlist ends with the track that fills so many seconds, at `length` tracks at the latest.
 
     Sampling draws from the `top_k` most probable tracks whose probabilities, raised to 1/temperature, reach
-    `top_p` together. The same `seed` gives the same playlist from the same start and checkpoint.
+    `top_p` together. The same `seed` gives the same playlist from the same start and checkpoint. A beam keeps the
+    `beam_width` most probable playlists side by side. With `reasons` each track says why it is there.
     """
 
     length: int
@@ -71,6 +73,13 @@ class PlaylistAsk:
     duration_s: int | None = None
     after: tuple[str, ...] = ()
     to: Seed | None = None
+    beam_width: int = 8
+    reasons: bool = False
+
+    @property
+    def looked_at(self) -> int:
+        """How many tracks of each ranking are looked at."""
+        return {Choosing.GREEDY: 1, Choosing.SAMPLE: self.top_k, Choosing.BEAM: self.beam_width}[self.choosing]
 
     @property
     def standing(self) -> Ask:
@@ -98,6 +107,7 @@ class Playlist:
     pool_before: int = 0
     pool_after: int = 0
     taken: Mapping[str, int] = field(default_factory=dict)
+    reasons: tuple[tuple[Reason, ...], ...] = ()
 
     @property
     def duration_s(self) -> int:
@@ -130,9 +140,9 @@ def nucleus(probabilities: Sequence[float], temperature: float, top_p: float) ->
     return [weight / kept_total for weight in kept]
 
 
-def choose(probabilities: Sequence[float], ask: PlaylistAsk, random: Random) -> int:
-    """Return the position in the ranking of the track to play next."""
-    if ask.choosing is Choosing.GREEDY:
-        return 0
-    weights = nucleus(probabilities[: ask.top_k], ask.temperature, ask.top_p)
-    return random.choices(range(len(weights)), weights=weights)[0]
+def choose(probabilities: Sequence[float], ask: PlaylistAsk, random: Random) -> Sequence[int]:
+    """Return the positions in the ranking of the tracks that may be played next: one, or several of a beam."""
+    if ask.choosing is Choosing.SAMPLE:
+        weights = nucleus(probabilities[: ask.top_k], ask.temperature, ask.top_p)
+        return random.choices(range(len(weights)), weights=weights)
+    return range(min(ask.looked_at, len(probabilities)))

@@ -5,6 +5,7 @@ Knows nothing of rankings.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence, Set
+from copy import copy
 
 from app.domain.catalogue import Catalogue
 from app.domain.playlist import PlaylistAsk, playing_s
@@ -60,11 +61,15 @@ class PlaylistProgress:
         by_rule["heard"] = self._songs.union(self._standing.get("heard", ()))
         return {rule: len(rows) for rule, rows in by_rule.items() if rows}
 
-    def choose(self, row: int) -> None:
-        """Take in the next track."""
-        self._chosen += 1
-        self._played_s += playing_s(self._catalogue[row])
-        self.go_on_after(row)
+    def after(self, row: int) -> "PlaylistProgress":
+        """Return the progress with the next track; this one stays where it is, for another next track."""
+        further = copy(self)
+        further._heard, further._songs = self._heard.copy(), self._songs.copy()
+        further._count, further._saturated = self._count.copy(), self._saturated.copy()
+        further._chosen += 1
+        further._played_s += playing_s(self._catalogue[row])
+        further.go_on_after(row)
+        return further
 
     def go_on_after(self, row: int) -> None:
         """Take in a track that the playlist had before: every rule counts it, the length does not."""

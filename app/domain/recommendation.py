@@ -29,6 +29,7 @@ class ReasonKind(StrEnum):
 
     RECENT = "recent"
     SEED = "seed"
+    NEIGHBOURS = "neighbours"
     POPULARITY = "popularity"
 
 
@@ -36,8 +37,9 @@ class ReasonKind(StrEnum):
 class Reason:
     """Why a track is suggested: `lift` tells how many times more probable it is for it.
 
-    Of a recent track or a seed, compared with the same listening without that track; of popularity, at the model's
-    start state compared with a draw among all tracks.
+    Of a recent track or a seed, compared with the same listening without that track; of neighbours, compared with what
+    the network says without the past sessions that are like this one; of popularity, at the model's start state
+    compared with a draw among all tracks.
     """
 
     kind: ReasonKind

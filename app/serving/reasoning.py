@@ -1,10 +1,13 @@
-"""Why each track of a ranking is suggested: what the model would say without one recent track, and without any.
+"""Why each track of a ranking is suggested: what the model would say without one recent track, without any, and without
+what it knows of past sessions.
 
 Each recent track is left out in turn and the rest is read anew, all in one batch; nothing is guessed from titles or
 tags. Knows nothing of how the ranking came about.
 """
 
 import asyncio
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
 
 from app.domain.catalogue import Catalogue
 from app.domain.events import EventKind
@@ -21,33 +24,49 @@ MOST = 3
 LEAST_LIFT = 1.1
 
 
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """What the network had read when it ranked, as catalogue rows, oldest first, and which of it were seeds."""
+
+    read: tuple[int, ...]
+    seeds: Set[int]
+
+    @classmethod
+    def of(cls, session: ListenerSession, catalogue: Catalogue) -> "Listening":
+        """Return what a session holds of it."""
+        seeded = (heard.track_id for heard in session.current if heard.kind is EventKind.SEEDED)
+        read = (row for row in map(catalogue.index_of, session.advancing) if row is not None)
+        return cls(tuple(read), {row for row in map(catalogue.index_of, seeded) if row is not None})
+
+
 async def reasons_of(
-    engine: Engine, predictor: Predictor, session: ListenerSession, ranking: Ranking
+    engine: Engine, predictor: Predictor, listening: Listening, suggested: Mapping[int, float]
 ) -> tuple[tuple[Reason, ...], ...]:
-    """Return the reasons of each track of a ranking, the strongest first, popularity last.
+    """Return the reasons of each suggested row, given its probability: the strongest track first, popularity last.
 
     Raises Overloaded when the queue is full.
     """
-    catalogue = predictor.catalogue
-    read = [row for row in map(catalogue.index_of, session.advancing) if row is not None]
+    catalogue, read = predictor.catalogue, listening.read
     places = range(max(0, len(read) - LOOKED_AT), len(read))
-    without = [tuple(read[:place] + read[place + 1 :]) for place in places]
-    asked = [StepRequest(None, tracks, tracks, frozenset(), min(DEEP, len(catalogue))) for tracks in ((), *without)]
-    answers = await asyncio.gather(*(engine.step(predictor, request) for request in asked))
-    start, *others = [timed.step.ranking for timed in answers]
-    seeds = {heard.track_id for heard in session.current if heard.kind is EventKind.SEEDED}
-    names = [(read[place], _kind(read[place], catalogue, seeds)) for place in places]
-    of_others = [_Probabilities(other) for other in others]
-    at_start = _Probabilities(start)
+    # A checkpoint looks for past sessions by the `recent` tracks: where there are none, the network speaks alone.
+    asked = [((), ()), (read, ()), *((rest, rest) for rest in (read[:place] + read[place + 1 :] for place in places))]
+    deep = min(DEEP, len(catalogue))
+    requests = (StepRequest(None, tracks, recent, frozenset(), deep) for tracks, recent in asked)
+    answers = await asyncio.gather(*(engine.step(predictor, request) for request in requests))
+    at_start, alone, *others = (_Probabilities(timed.step.ranking) for timed in answers)
+    names = [(ReasonKind.SEED if read[place] in listening.seeds else ReasonKind.RECENT, place) for place in places]
     found = []
-    for row, probability in zip(ranking.tracks, ranking.probabilities, strict=True):
-        lifts = [
-            Reason(kind, catalogue[recent].track_id, _lift(probability, other.of(row)))
-            for (recent, kind), other in zip(names, of_others, strict=True)
+    for row, probability in suggested.items():
+        tracks = [
+            Reason(kind, catalogue[read[place]].track_id, _lift(probability, without.of(row)))
+            for (kind, place), without in zip(names, others, strict=True)
         ]
-        strong = sorted((reason for reason in lifts if reason.lift >= LEAST_LIFT), key=lambda reason: -reason.lift)
-        popularity = Reason(ReasonKind.POPULARITY, None, _lift(at_start.of(row), 1 / len(catalogue)))
-        found.append((*strong[:MOST], *([popularity] if popularity.lift >= LEAST_LIFT else [])))
+        beside = [
+            Reason(ReasonKind.NEIGHBOURS, None, _lift(probability, alone.of(row))),
+            Reason(ReasonKind.POPULARITY, None, _lift(at_start.of(row), 1 / len(catalogue))),
+        ]
+        strongest = sorted(tracks, key=lambda reason: -reason.lift)[:MOST]
+        found.append(tuple(reason for reason in (*strongest, *beside) if reason.lift >= LEAST_LIFT))
     return tuple(found)
 
 
@@ -61,10 +80,6 @@ class _Probabilities:
     def of(self, row: int) -> float:
         """Return a row's probability, at most what it can be where it is not ranked."""
         return self._by_row.get(row, self._least)
-
-
-def _kind(row: int, catalogue: Catalogue, seeds: set[str]) -> ReasonKind:
-    return ReasonKind.SEED if catalogue[row].track_id in seeds else ReasonKind.RECENT
 
 
 def _lift(probability: float, compared: float) -> float:

@@ -21,7 +21,7 @@ from app.serving.engine import Engine, Predictor
 from app.serving.judging import Judge
 from app.serving.naming import recommendation_id
 from app.serving.playlists import PlaylistWalk
-from app.serving.reasoning import reasons_of
+from app.serving.reasoning import Listening, reasons_of
 from app.serving.reloader import Reloader
 from app.serving.rollout import Rollout
 from app.serving.turns import Turns
@@ -150,7 +150,9 @@ class Recommender:
     async def _reasons(self, predictor: Predictor, walked: Walked, ask: Ask) -> tuple[tuple[Reason, ...], ...]:
         if not ask.reasons:
             return ()
-        return await reasons_of(self._engine, predictor, walked.session, walked.ranking)
+        listening = Listening.of(walked.session, predictor.catalogue)
+        suggested = dict(zip(walked.ranking.tracks, walked.ranking.probabilities, strict=True))
+        return await reasons_of(self._engine, predictor, listening, suggested)
 
     def _judged(self, rollout: Rollout, walked: Walked, events: Sequence[ListenerEvent]) -> None:
         if self._judge is not None and walked.before is not None and events:

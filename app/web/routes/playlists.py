@@ -50,8 +50,10 @@ async def make_playlist(request: Request) -> Response:
     """Play `n` tracks ahead of seeds, of a listener's session, or of both; the session is not changed.
 
     Each chosen track is read before the next is ranked, and no song comes twice. When rules and catalogue do not
-    yield `n` tracks the list is short and `shortfall` says why; no rule is relaxed. The Accept header chooses among
-    JSON and the playlist files JSPF, XSPF and M3U8, which hold the tracks and nothing of how they were found.
+    yield `n` tracks the list is short and `shortfall` says why; no rule is relaxed. `choosing` says how each track is
+    taken from its ranking; a beam looks at several ways to go on and costs as many rankings. With `reasons` each track
+    says what moved it, computed from the model. The Accept header chooses among JSON and the playlist files JSPF, XSPF
+    and M3U8, which hold the tracks and nothing of how they were found.
     """
     asked = parse(await read_json(request), PlaylistRequest)
     media_type = preferred(request.headers.get("accept", ""), tuple(_OFFERED))

@@ -12,9 +12,15 @@ from typing_extensions import TypedDict
 from app.domain.playlist import Choosing, Playlist, PlaylistAsk, Seed, SeedKind
 from app.web.schemas.fields import ArtistGap, Exclude, ExcludeArtists, Identifier, RequestBody, TrackCount
 from app.web.schemas.rules import PoolAnswer, RulesBody, rules_of
-from app.web.schemas.tracks import RankedTrackAnswer, ranked_answers
+from app.web.schemas.tracks import RankedTrackAnswer, explained_answers, ranked_answers
 
-_SAMPLING = frozenset({"temperature", "top_k", "top_p", "seed"})
+# Which fields only one way of choosing heeds.
+_HEEDED = {
+    Choosing.SAMPLE: frozenset({"temperature", "top_k", "top_p", "seed"}),
+    Choosing.BEAM: frozenset({"beam_width"}),
+}
+# Each reason of each track is a ranking after all that was read before it.
+EXPLAINED_TRACKS = 200
 
 
 class SeedBody(RequestBody):
@@ -68,7 +74,16 @@ class PlaylistRequest(RequestBody):
     to: SeedOrTrackId | None = Field(
         None, description="Where the playlist travels: its last track, or an artist or tag it comes near."
     )
-    choosing: Choosing = Field(Choosing.GREEDY, description="`greedy` takes the best each time, `sample` draws.")
+    choosing: Choosing = Field(
+        Choosing.GREEDY,
+        description=(
+            "`greedy` takes the best each time, `sample` draws, `beam` keeps several playlists side by side and gives "
+            "the most probable one: never less probable than the greedy one."
+        ),
+    )
+    beam_width: int = Field(
+        8, ge=2, le=16, description="How many playlists are kept side by side; for `beam`. All are one batch."
+    )
     temperature: float = Field(
         1.0, ge=0.05, le=10, allow_inf_nan=False, description="Above 1 more adventurous, below 1 less; for `sample`."
     )
@@ -83,6 +98,9 @@ class PlaylistRequest(RequestBody):
     exclude_artists: ExcludeArtists = ()
     artist_gap: ArtistGap = 0
     rules: RulesBody | None = Field(None, description="What else must hold of every track.")
+    reasons: bool = Field(
+        False, description="Whether to say why each track is there; each costs about twelve rankings."
+    )
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -90,18 +108,32 @@ class PlaylistRequest(RequestBody):
             raise PydanticCustomError("one_of", "Input should be `n` or `duration_s`, not both")
         if self.to is not None and self.duration_s is not None:
             raise PydanticCustomError("arc_needs_n", "Input should say with `n` how many tracks it is `to` there")
-        if self.choosing is Choosing.GREEDY and (idle := _SAMPLING & self.model_fields_set):
+        if self.choosing is Choosing.BEAM and self.duration_s is not None:
+            # Of playlists of several lengths the shortest is the most probable.
+            raise PydanticCustomError("beam_needs_n", "Input should say with `n` how many tracks a beam is to choose")
+        for choosing, fields in _HEEDED.items():
+            if choosing is not self.choosing and (idle := fields & self.model_fields_set):
+                raise PydanticCustomError(
+                    "only_for_sampling" if choosing is Choosing.SAMPLE else "only_for_beam",
+                    'Input should say "choosing": "{choosing}" for {fields} to have an effect',
+                    {"choosing": choosing.value, "fields": ", ".join(sorted(idle))},
+                )
+        if self.reasons and self._length + len(self.after) > EXPLAINED_TRACKS:
             raise PydanticCustomError(
-                "only_for_sampling",
-                'Input should say "choosing": "sample" for {fields} to have an effect',
-                {"fields": ", ".join(sorted(idle))},
+                "too_long_to_explain",
+                "Input should have {most} tracks at most, `after` among them, where it asks for `reasons`",
+                {"most": EXPLAINED_TRACKS},
             )
         return self
+
+    @property
+    def _length(self) -> int:
+        return self.n or (20 if self.duration_s is None else 500)
 
     def ask(self) -> PlaylistAsk:
         """Return what is to be played."""
         return PlaylistAsk(
-            length=self.n or (20 if self.duration_s is None else 500),
+            length=self._length,
             seeds=tuple(seed.seed() for seed in self.seeds),
             duration_s=self.duration_s,
             after=self.after,
@@ -116,6 +148,8 @@ class PlaylistRequest(RequestBody):
             exclude_artists=self.exclude_artists,
             artist_gap=self.artist_gap,
             rules=rules_of(self.rules),
+            beam_width=self.beam_width,
+            reasons=self.reasons,
         )
 
 
@@ -146,7 +180,7 @@ def playlist_answer(playlist: Playlist) -> PlaylistAnswer:
         "checkpoint_id": playlist.checkpoint_id,
         "seeds": playlist.seeds,
         "unknown_tracks": playlist.unknown_tracks,
-        "tracks": ranked_answers(playlist.tracks),
+        "tracks": explained_answers(ranked_answers(playlist.tracks), playlist.reasons),
         "duration_s": playlist.duration_s,
         "seed": playlist.seed,
         "pool": {"before": playlist.pool_before, "after": playlist.pool_after, "rules": dict(playlist.taken)},
