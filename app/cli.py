@@ -1,5 +1,6 @@
 """The `segue` command: one subcommand module per noun, each importing what it needs only when it runs."""
 
+import os
 import sys
 from typing import NoReturn
 
@@ -18,6 +19,7 @@ from app.commands import (
     state,
     training,
     tuning,
+    working,
 )
 from app.errors import SegueError
 from app.settings import Settings
@@ -28,12 +30,28 @@ cli = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (datasets, training, tuning, evaluation, models, keys, listening, service, state, collecting, pages):
+for command in (
+    datasets,
+    training,
+    tuning,
+    evaluation,
+    models,
+    keys,
+    listening,
+    service,
+    state,
+    collecting,
+    working,
+    pages,
+):
     command.register(cli)
 
 
 def main() -> None:
     """Run the command line; what Segue refuses is one sentence on standard error and exit code 2."""
+    # Before anything imports torch: threads that wait for each other sleep. By default they turn in circles, which on a
+    # busy machine takes the processor from the very thread that is waited for, and learning takes for ever.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         cli()
     except SegueError as refusal:

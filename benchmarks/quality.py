@@ -7,6 +7,7 @@ Every run appends a line to benchmarks/results/quality.jsonl; the newest lines m
 
 import argparse
 import json
+import os
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ _RACE_DATA = "nowplaying"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for; return the exit status."""
     chosen = _parser().parse_args(arguments)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as `segue` does, for the processes that learn
     results, times = chosen.results / "quality.jsonl", chosen.results / "time-to-recall.jsonl"
     for name in chosen.data:
         try:
@@ -60,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="of the recipes, in place of their own")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the recipes, for a try")
     parser.add_argument("--sessions", type=int, help="learn from the newest so many sessions only, for a quick look")
-    parser.add_argument("--threads", type=int, help="processor threads; all cores if left out")
+    parser.add_argument("--threads", type=int, help="processor threads; measured if left out")
     parser.add_argument(
         "--race-minutes", type=float, default=60.0, help=f"most learning time to Recall@20 = {LEVEL}; 0: no race"
     )
@@ -98,8 +100,7 @@ def _setting(change: str) -> tuple[str, Any]:
 
 
 def _race(measured: Measured, chosen: argparse.Namespace, times: Path) -> None:
-    if chosen.threads is not None:
-        use_threads(chosen.threads)
+    use_threads(chosen.threads)
     recipes = [_recipe(name, chosen) for name in (OURS, REFERENCE)]
     whole = chosen.sessions is None and not chosen.set
     record = race(measured, recipes, chosen.race_minutes * 60, whole=whole, tell=lambda line: print(line, flush=True))

@@ -42,7 +42,8 @@ _TOLD_EVERY_S = 30.0
 class Question:
     """What is asked of a run: a data set, and a recipe or a baseline's name.
 
-    `sessions` cuts the data for a quick look; `changed` names what was changed of the recipe; `threads` None is all.
+    `sessions` cuts the data for a quick look; `changed` names what was changed of the recipe; `threads` None is as many
+    as are measured to be fastest.
     """
 
     data: str
@@ -78,8 +79,7 @@ def machine() -> Record:
 
 
 def _answer(question: Question) -> list[Record]:
-    if question.threads is not None:
-        use_threads(question.threads)
+    use_threads(question.threads)
     measured = load(question.data, question.sessions)
     began = {"load_before": round(os.getloadavg()[0], 1)}
     if isinstance(question.model, str):

@@ -54,12 +54,15 @@ def train(
         float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of the served tracks the data may lack.")
     ] = 0.1,
     promote: Annotated[bool, typer.Option(help="Serve the checkpoint if the gate accepts it.")] = True,
-    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads to learn with; all by default.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Processor threads to learn with; measured if not given.")
+    ] = None,
 ) -> None:
     """Train a network, judge it beside the baselines and what serves, publish it, and promote it if it is accepted."""
     from rich.console import Console
 
     from app.dataset.folder import open_dataset
+    from app.rnn.threads import use_threads
     from app.stores.checkpoints import CheckpointStore
     from app.trainer.publishing import train_along, train_and_publish
     from app.trainer.team import join_team
@@ -70,7 +73,7 @@ def train(
     run_dir = run_dir or settings.data_dir / "runs" / f"{dataset.resolve().name}-{chosen.name}"
     checkpoints = CheckpointStore(store or settings.model_store)
     console, errors = Console(highlight=False, markup=False), Console(stderr=True, highlight=False, markup=False)
-    _use(threads)
+    use_threads(threads)
     with join_team() as team:
         if not team.leads:
             train_along(opened, chosen, run_dir, team, test_share=test_share, resume=resume)
@@ -161,13 +164,6 @@ def _setting(change: str) -> tuple[str, Any]:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return key.strip(), value.strip()
-
-
-def _use(threads: int | None) -> None:
-    if threads is not None:
-        from app.rnn.threads import use_threads
-
-        use_threads(threads)
 
 
 def _bar(console: Any) -> "Progress":

@@ -45,7 +45,9 @@ def tune(
         Path | None, typer.Option(help="Where the search is kept; below SEGUE_DATA_DIR by default.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the search that was interrupted.")] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads to learn with; all by default.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Processor threads to learn with; measured if not given.")
+    ] = None,
 ) -> None:
     """Try recipes near one, end the bad ones early, and write the best as a file for `segue train --recipe`.
 
@@ -75,8 +77,7 @@ def tune(
             raise
         raise InvalidRequest("Expected optuna to search with, found none. Say pip install 'segue[tune]'.") from error
     console, errors = Console(highlight=False, markup=False), Console(stderr=True, highlight=False, markup=False)
-    if threads is not None:
-        use_threads(threads)
+    use_threads(threads)
     try:
         with errors.status("reading") as status:
             found = search(
