@@ -52,6 +52,8 @@ def main() -> None:
     # Before anything imports torch: threads that wait for each other sleep. By default they turn in circles, which on a
     # busy machine takes the processor from the very thread that is waited for, and learning takes for ever.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # numpy's products are small ones, and its threads turn in circles whatever the policy is.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         cli()
     except SegueError as refusal:
