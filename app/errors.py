@@ -1,7 +1,7 @@
 """The errors of Segue, in our own words. Status codes live in `web/problems.py`.
 
 SegueError
-├── Rejected          InvalidEvent · UnknownTrack · InvalidRequest · UnreadableSource · InvalidDataset
+├── Rejected          InvalidEvent · UnknownTrack · InvalidRequest · UnreadableSource (NothingHeard) · InvalidDataset
 │                     InvalidSetting · InvalidBlock
 ├── NotFound          UnknownListener · UnknownCheckpoint · TrackNotFound · UnknownTrainingRun ·
 │                     NoSongMap
@@ -42,6 +42,10 @@ class UnknownTrack(Rejected):
 
 class UnreadableSource(Rejected):
     """A file that is not what its format promises."""
+
+
+class NothingHeard(UnreadableSource):
+    """Files of which nothing is left to learn from."""
 
 
 class InvalidDataset(Rejected):

@@ -150,6 +150,29 @@ class Settings(BaseSettings):
             "`segue up` made there (`demo`, `imported-…`)."
         ),
     )
+    training_cron: str | None = Field(
+        None,
+        description=(
+            "When workers begin a training run by themselves: a cron expression of five fields, in UTC, such as "
+            "`0 4 * * *`. A time that passed while no worker ran is made up for, once."
+        ),
+    )
+    training_every_events: int | None = Field(
+        None, ge=1, description="After how many newly collected events workers begin a training run by themselves."
+    )
+    training_recipe: str = Field(
+        "gru", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Recipe of the runs that the schedule begins."
+    )
+    training_window_days: float | None = Field(
+        None, gt=0, description="How many days back the runs that the schedule begins learn. Unset: everything."
+    )
+    training_base: str | None = Field(
+        None,
+        description="Checkpoint that the runs of the schedule begin with, such as `stable`. Unset: they begin anew.",
+    )
+    training_promote: bool = Field(
+        False, description="Whether what the runs of the schedule publish is made stable if the gate accepts it."
+    )
     recent_tracks: int = Field(
         50,
         ge=4,
@@ -233,6 +256,11 @@ class Settings(BaseSettings):
         """Where training runs go through, if anywhere."""
         url = self.jobs_redis_url or self.redis_url
         return None if url is None or url.startswith(("redis+", "rediss+")) else url
+
+    @property
+    def starts_worker(self) -> bool:
+        """Whether the service starts a worker for training runs."""
+        return self.redis_url is None if self.run_worker is None else self.run_worker
 
     @property
     def api_keys_file(self) -> Path:

@@ -36,6 +36,7 @@ def run_service(settings: Settings) -> None:
     configure_logging(settings.log_format, settings.log_level)
     check_door(settings)
     with ExitStack() as running:
+        settings = settings.model_copy(update={"run_worker": settings.starts_worker})
         if settings.redis_url is None:
             server = running.enter_context(EmbeddedServer(settings.data_dir, durability=settings.durability))
             settings = settings.model_copy(update={"redis_url": server.url})
@@ -43,6 +44,11 @@ def run_service(settings: Settings) -> None:
             # Ended after the workers and before the store: what they took in last is collected too.
             environment = {**os.environ, **settings.to_environment()}
             running.enter_context(Companion(["collect"], environment, patience_s=LAST_ROUND_S))
+        if settings.starts_worker:
+            # Told to end it ends at once: what it works on goes on at the next start.
+            running.enter_context(
+                Companion(["worker"], {**os.environ, **settings.to_environment()}, patience_s=LAST_ROUND_S)
+            )
         _run_workers(settings)
 
 

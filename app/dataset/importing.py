@@ -20,7 +20,7 @@ from app.dataset.naming import Joining, Naming, name_tracks
 from app.dataset.rejects import RejectedLine, Rejects
 from app.dataset.sources import NamedFile, files_of
 from app.domain.catalogue import Catalogue
-from app.errors import InvalidDataset, UnreadableSource
+from app.errors import InvalidDataset, NothingHeard, UnreadableSource
 from app.formats.columns import Layout
 from app.formats.file_format import format_of, recognised
 from app.formats.listen import Reject
@@ -93,7 +93,7 @@ def import_sources(
                 rejects.flush()
                 summary = _summary(files, passed_over, settings, reading, rejects, runs, naming, cut.dropped)
                 if not len(cut.sessions):
-                    raise UnreadableSource(_nothing_left(summary, rejects))
+                    raise NothingHeard(_nothing_left(summary, rejects))
                 on_progress("writing", reading.rows)
                 catalogue, sessions = _catalogue(cut.sessions, naming, events)
                 summary |= _description(catalogue, sessions)

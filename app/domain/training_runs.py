@@ -86,7 +86,7 @@ class RunVerdict:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRun:
-    """One run. Times are seconds since 1970; `attempts` counts how often a worker began it."""
+    """One run. Times are seconds since 1970; `attempts` counts how often it was begun, `carrier` is who has it now."""
 
     run_id: str
     ask: TrainingAsk
@@ -96,6 +96,7 @@ class TrainingRun:
     started_at: float | None = None
     ended_at: float | None = None
     attempts: int = 0
+    carrier: str = ""
     progress: RunProgress | None = None
     learns: Learns | None = None
     checkpoint_id: str | None = None
@@ -110,16 +111,20 @@ class TrainingRun:
         at = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
         return cls(f"run-{at}-{token_hex(3)}", ask, now, by)
 
-    def begun(self, now: float) -> "TrainingRun":
-        """Return the run in the hands of a worker; one that is not queued is somebody else's and stays so."""
+    def begun(self, carrier: str, now: float) -> "TrainingRun":
+        """Return the run in the hands of a carrier; one that is not queued is somebody else's and stays so."""
         if self.state is not RunState.QUEUED:
             return self
         started_at = now if self.started_at is None else self.started_at
-        return replace(self, state=RunState.RUNNING, started_at=started_at, attempts=self.attempts + 1)
+        return replace(self, state=RunState.RUNNING, started_at=started_at, attempts=self.attempts + 1, carrier=carrier)
+
+    def is_with(self, carrier: str) -> bool:
+        """Tell whether the run is in these hands."""
+        return self.state is RunState.RUNNING and self.carrier == carrier
 
     def queued_again(self) -> "TrainingRun":
         """Return the run without the worker it had."""
-        return replace(self, state=RunState.QUEUED)
+        return replace(self, state=RunState.QUEUED, carrier="")
 
     def cancelled(self, now: float) -> "TrainingRun":
         """Return the run as nobody wants it any more."""

@@ -44,7 +44,7 @@ class Training:
 
     def begin_now(self, ask: TrainingAsk, *, by: str = "caller") -> TrainingRun:
         """Ask for a run, on this thread."""
-        runs, jobs = self._open()
+        runs, jobs = self.behind
         if ask.base is not None:
             ask = replace(ask, base=self._checkpoints.resolve(ask.base))
         run = TrainingRun.asked(ask, time(), by=by)
@@ -57,15 +57,15 @@ class Training:
 
     async def newest(self) -> Sequence[TrainingRun]:
         """Return the runs that are remembered, newest first."""
-        return await asyncio.to_thread(lambda: self._open()[0].newest())
+        return await asyncio.to_thread(lambda: self.behind[0].newest())
 
     async def get(self, run_id: str) -> TrainingRun:
         """Return a run; raise UnknownTrainingRun."""
-        return await asyncio.to_thread(lambda: self._open()[0].get(run_id))
+        return await asyncio.to_thread(lambda: self.behind[0].get(run_id))
 
     async def told(self, run_id: str) -> Sequence[str]:
         """Return the lines of a run's log; raise UnknownTrainingRun."""
-        return await asyncio.to_thread(lambda: self._open()[0].log(run_id))
+        return await asyncio.to_thread(lambda: self.behind[0].log(run_id))
 
     async def cancel(self, run_id: str) -> TrainingRun:
         """End a run that is not over; whoever carries it out stops within a second. Raise TrainingRunOver."""
@@ -73,7 +73,7 @@ class Training:
 
     def cancel_now(self, run_id: str) -> TrainingRun:
         """End a run, on this thread."""
-        runs, _ = self._open()
+        runs, _ = self.behind
         before = runs.get(run_id)
         run = runs.change(run_id, lambda found: found.cancelled(time()))
         if before.state.is_over or run.state is not RunState.CANCELLED:
@@ -93,8 +93,9 @@ class Training:
             await asyncio.sleep(LOOK_S)
         return run
 
-    def _open(self) -> tuple[TrainingRuns, TrainingJobs]:
-        """Return records and queue; connections are made at the first command, and pooled."""
+    @property
+    def behind(self) -> tuple[TrainingRuns, TrainingJobs]:
+        """Records and queue; connections are made at the first command, and pooled."""
         if self._opened is None:
             if self._url is None:
                 raise JobsUnavailable(

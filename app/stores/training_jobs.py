@@ -18,6 +18,8 @@ from app.stores.training_runs import answering
 
 QUEUE = "segue-training"
 KEPT_S = 3600
+# How long a worker waits for a job before it looks whether all is well; RQ takes a quarter of a minute off.
+WAIT_S = 30
 
 
 class TrainingJobs:
@@ -46,13 +48,21 @@ class TrainingJobs:
                     failure_ttl=KEPT_S,
                 )
 
-    def worker(self) -> "TrainingWorker":
-        """Return a worker of the queue, to be run by the main thread."""
-        worker = TrainingWorker(
-            [self.queue], connection=self._redis, serializer=JSONSerializer, job_monitoring_interval=5
-        )
-        worker.function = self._function
-        return worker
+    def work(self, redis: Redis) -> None:
+        """Work on the queue until told to end by a signal. To be called by the main thread.
+
+        The connection must be the worker's own: it waits on it for longer than anybody else's may take to answer.
+        """
+        with answering():
+            worker = TrainingWorker(
+                [Queue(QUEUE, connection=redis, serializer=JSONSerializer)],
+                connection=redis,
+                serializer=JSONSerializer,
+                worker_ttl=WAIT_S,
+                job_monitoring_interval=5,
+            )
+            worker.function = self._function
+            worker.work(logging_level="WARNING")
 
     def tidy(self) -> None:
         """Forget jobs whose worker was killed, which RQ itself would call started for good."""

@@ -16,7 +16,7 @@ from redis import Redis, exceptions
 from app.domain.training_runs import TrainingRun
 from app.errors import JobsUnavailable, TrainingRunUnderWay, UnknownTrainingRun
 from app.stores.connection import masked
-from app.stores.keys import CURRENT_RUN_KEY, RUN_TTL_S, RUNS_KEY, run_key, run_log_key
+from app.stores.keys import CURRENT_RUN_KEY, RUN_TTL_S, RUNS_KEY, SCHEDULE_KEY, run_key, run_log_key
 
 MOST_RUNS = 100
 MOST_LINES = 5000
@@ -147,6 +147,21 @@ class TrainingRuns:
         with answering():
             lines = self._redis.lrange(run_log_key(run_id), 0, -1)
         return [line.decode() for line in lines]
+
+    def seen(self, what: str) -> int | None:
+        """Return how far the schedule has seen a thing, None where nobody has looked yet."""
+        with answering():
+            held = self._redis.hget(SCHEDULE_KEY, what)
+        return None if held is None else int(held)
+
+    def see(self, what: str, now: int) -> int | None:
+        """Note how far the schedule has seen a thing, and return how far it had: of several only one is told that."""
+        with answering():
+            pipeline = self._redis.pipeline()
+            pipeline.hget(SCHEDULE_KEY, what)
+            pipeline.hset(SCHEDULE_KEY, what, now)
+            held = pipeline.execute()[0]
+        return None if held is None else int(held)
 
 
 def connect_runs(url: str, timeout_s: float) -> Redis:

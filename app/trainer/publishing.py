@@ -32,6 +32,7 @@ from app.trainer.targets import play_counts
 from app.trainer.team import ALONE, Team
 from app.trainer.trained import TrainedNetwork
 from app.trainer.training import learn_everything, train
+from app.trainer.warm_start import WarmStart
 
 TEST_SHARE = 0.1
 NETWORK_ALONE = "network alone"
@@ -61,18 +62,19 @@ def train_and_publish(
     on_progress: OnProgress = lambda _: None,
     on_stage: Callable[[str], None] = lambda _: None,
     team: Team = ALONE,
+    warm: WarmStart | None = None,
 ) -> Publication:
     """Train on all but the newest `test_share` of sessions, judge on these, publish what came of it.
 
     With `fresh` a network that is accepted learns all sessions before it is published, if its recipe refits: what
     people heard last is worth most, and the sessions that judged have done their work. A checkpoint that the gate
     refuses is published as rejected; `may_lose` is the share of the tracks that serve which its catalogue may lack.
-    Nothing is promoted. The run folder is cleared once the
+    Nothing is promoted. With `warm` the network begins as that one. The run folder is cleared once the
     checkpoint is published. Of a `team` the leading process calls this, and the others `train_along`. Raises what
     `train` and `CheckpointStore.publish` raise.
     """
     older, newest = _split(dataset.sessions, test_share)
-    trained = train(replace(dataset, sessions=older), recipe, run_dir, resume, on_progress, team=team)
+    trained = train(replace(dataset, sessions=older), recipe, run_dir, resume, on_progress, team=team, warm=warm)
     mixing = mix_after(trained, older, run_dir, on_stage) if recipe.mixture else None
     mixture = None if mixing is None else mixing.over(older, len(dataset.catalogue))
     comparison = _judge(trained, mixture, older, newest, on_stage)
@@ -81,7 +83,8 @@ def train_and_publish(
     learned, network = older, trained.network
     if team.from_lead(lambda: fresh and recipe.refit and judged.accepted):
         learned = dataset.sessions
-        network = learn_everything(trained, dataset, _last_run(run_dir), resume, on_progress, team=team).network
+        last = learn_everything(trained, dataset, _last_run(run_dir), resume, on_progress, team=team, warm=warm)
+        network = last.network
         mixture = None if mixing is None else mixing.over(learned, len(dataset.catalogue))
     data = {**_account(dataset, older, newest), **_learned(learned), **_beside(comparison)}
     mixed = {} if mixing is None else {"mixing": mixing.figures}
