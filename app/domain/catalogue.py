@@ -3,7 +3,7 @@
 Knows nothing of files or tensors; whoever reads a catalogue from somewhere hands over the tracks in row order.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -51,9 +51,21 @@ class Catalogue:
         """Return the track's row, or None for a track this catalogue does not hold."""
         return self._index.get(track_id)
 
+    def rows_of(self, track_ids: Iterable[str]) -> list[int]:
+        """Return the rows of tracks, in the order given; those this catalogue does not hold are left out."""
+        return [row for row in map(self.index_of, track_ids) if row is not None]
+
+    def unknown_among(self, track_ids: Set[str]) -> list[str]:
+        """Return the ids of the tracks this catalogue does not hold, in order."""
+        return sorted(track_id for track_id in track_ids if self.index_of(track_id) is None)
+
     def same_song(self, index: int) -> Sequence[int]:
         """Return the rows of every release of this track's song, itself included."""
         return self._releases.get(index) or (index,)
+
+    def same_songs(self, rows: Iterable[int]) -> set[int]:
+        """Return the rows of every release of these tracks' songs, themselves included."""
+        return set[int]().union(*map(self.same_song, rows))
 
     def of_artist(self, artist: str) -> Sequence[int]:
         """Return the rows of every track of an artist, however the name is spelled."""

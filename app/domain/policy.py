@@ -56,9 +56,9 @@ def exclusions(session: ListenerSession, ask: Ask, catalogue: Catalogue, now: fl
         by_rule["heard"] |= _songs(ask.recent, catalogue)
     heard_ids = (*ask.recent, *(heard.track_id for heard in session.recent))
     if ask.artist_gap:
-        by_rule["artist_gap"] = of_artists(_rows(heard_ids[-ask.artist_gap :], catalogue), catalogue)
+        by_rule["artist_gap"] = of_artists(catalogue.rows_of(heard_ids[-ask.artist_gap :]), catalogue)
     if ask.rules.album_gap:
-        by_rule["album_gap"] = of_albums(_rows(heard_ids[-ask.rules.album_gap :], catalogue), catalogue)
+        by_rule["album_gap"] = of_albums(catalogue.rows_of(heard_ids[-ask.rules.album_gap :]), catalogue)
     if ask.rules != NO_RULES:
         by_rule |= shelves_of(catalogue).failing(ask.rules)
     return Exclusions(by_rule)
@@ -88,9 +88,5 @@ def shortfall(found: int, asked: int, catalogue: Catalogue, taken: Mapping[str, 
     return f"{found} of {asked} tracks. Of the {len(catalogue)} tracks in the catalogue {rules or 'no rule takes any'}."
 
 
-def _rows(track_ids: Iterable[str], catalogue: Catalogue) -> list[int]:
-    return [row for row in map(catalogue.index_of, track_ids) if row is not None]
-
-
 def _songs(track_ids: Iterable[str], catalogue: Catalogue) -> set[int]:
-    return {release for row in _rows(track_ids, catalogue) for release in catalogue.same_song(row)}
+    return catalogue.same_songs(catalogue.rows_of(track_ids))

@@ -6,7 +6,6 @@ Knows nothing of which checkpoint serves, and of what is done when the session s
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from app.domain.catalogue import Catalogue
 from app.domain.event_log import LogEntry
 from app.domain.events import ListenerEvent
 from app.domain.policy import NOTHING, exclusions
@@ -87,10 +86,11 @@ class Walks:
         catalogue = predictor.catalogue
         hidden, unread = session.reading(predictor.checkpoint_id)
         excluded = exclusions(session, ask, catalogue, self._clock()) if ask.limit else NOTHING
+        # A track that left the catalogue with a newer checkpoint is simply not read.
         request = StepRequest(
             hidden=hidden,
-            tracks=_rows(unread, catalogue),
-            recent=_rows(session.advancing, catalogue),
+            tracks=tuple(catalogue.rows_of(unread)),
+            recent=tuple(catalogue.rows_of(session.advancing)),
             excluded=excluded.rows,
             limit=ask.limit,
         )
@@ -130,9 +130,3 @@ class Walks:
         except SessionConflict:
             return session.seq == stored.seq  # only the cache was new: what was read is true, and lost to nobody
         return True
-
-
-def _rows(track_ids: Sequence[str], catalogue: Catalogue) -> tuple[int, ...]:
-    # A track that left the catalogue with a newer checkpoint is simply not read.
-    rows = (catalogue.index_of(track_id) for track_id in track_ids)
-    return tuple(row for row in rows if row is not None)
