@@ -190,7 +190,7 @@ def _recommendation(
         seq=walked.session.seq if listener_id is not None and not walked.degraded else 0,
         tracks=ranked,
         receipts=walked.receipts,
-        unknown_tracks=tuple(sorted(track for track in unknown if predictor.catalogue.index_of(track) is None)),
+        unknown_tracks=tuple(catalogue.unknown_among(unknown)),
         pool_before=walked.ranking.pool_before,
         pool_after=walked.ranking.pool_after,
         degraded=walked.degraded,
