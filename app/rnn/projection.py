@@ -1,8 +1,7 @@
 """From learned vectors to places on a plane: principal components first, then neighbours are drawn together.
 
-The second step is that of LargeVis (Tang et al., WWW 2016) and UMAP (McInnes et al., 2018, with a = b = 1): a point is
-pulled to one of its nearest neighbours and pushed from a few points drawn by chance, again and again. Knows nothing of
-tracks.
+The second step is that of LargeVis (Tang et al., WWW 2016) and UMAP (McInnes et al., 2018, with b = 1): a point is pulled
+to one of its nearest neighbours and pushed from a few points drawn by chance, again and again. Knows nothing of tracks.
 """
 
 import torch
@@ -11,8 +10,13 @@ from torch.nn import functional
 
 COMPONENTS = 50
 NEIGHBOURS = 15
-PUSHES = 5
+PUSHES = 10
 TURNS = 400
+# UMAP's a: the smaller, the wider neighbours lie. Near 1 the groups of a catalogue are specks with deserts between.
+CLOSENESS = 0.1
+_SPREAD = 2.0
+# So many of a thousand points may lie beyond the edge, and wait there: the others have room.
+_BEYOND = 4
 # So few points lie well enough by their principal components.
 FEW = 64
 _ROWS_AT_ONCE = 2048
@@ -55,22 +59,31 @@ def _drawn_together(start: Tensor, neighbours: Tensor) -> Tensor:
     draw = torch.Generator().manual_seed(0)
     N = len(start)
     every = torch.arange(N)
-    at = start / start.std().clamp(min=1e-12) * 5
+    at = start / start.std().clamp(min=1e-12) * _SPREAD
     for turn in range(TURNS):
         rate = 1 - turn / TURNS
         friend = neighbours[every, torch.randint(neighbours.shape[1], (N,), generator=draw)]
         apart = at - at[friend]
-        pull = (apart * (-2 / (1 + apart.square().sum(1, keepdim=True)))).clamp(-_LONGEST_STEP, _LONGEST_STEP)
+        far = apart.square().sum(1, keepdim=True)
+        pull = _bounded(apart * (-2 * CLOSENESS / (1 + CLOSENESS * far)))
         step = pull.index_add(0, friend, pull, alpha=-1)
         apart = at - at[torch.randint(N, (PUSHES, N), generator=draw)]
         far = apart.square().sum(2, keepdim=True)
-        push = (apart * (2 / ((1e-3 + far) * (1 + far)))).clamp(-_LONGEST_STEP, _LONGEST_STEP)
+        push = _bounded(apart * (2 / ((1e-3 + far) * (1 + CLOSENESS * far))))
         at = at + rate * (step + push.sum(0))
     return at
 
 
+def _bounded(steps: Tensor) -> Tensor:
+    return steps.clamp(-_LONGEST_STEP, _LONGEST_STEP)
+
+
 def _fitted(found: Tensor) -> Tensor:
-    """Return places in [-1, 1]; the few that are far out wait at the edge, so that the many have room."""
-    found = found - found.median(0).values
-    reach = found.abs().flatten().kthvalue(max(1, round(0.998 * found.numel()))).values
-    return (found / reach.clamp(min=1e-12)).clamp(-1, 1)
+    """Return places in [-1, 1]. Each axis is stretched by itself: directions mean nothing anyway."""
+    least, most = (found.kthvalue(_nth(share, len(found)), 0).values for share in (_BEYOND / 2e3, 1 - _BEYOND / 2e3))
+    return ((found - (least + most) / 2) / ((most - least) / 2).clamp(min=1e-12)).clamp(-1, 1)
+
+
+def _nth(share: float, count: int) -> int:
+    """Return which of `count` values, from 1, has this share of them below it."""
+    return min(count, max(1, round(share * count)))

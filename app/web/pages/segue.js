@@ -43,6 +43,16 @@ export class Segue {
     return (await this.json("GET", `/v1/tracks?${new URLSearchParams({ q: query, limit })}`, { signal })).tracks;
   }
 
+  /** Look one track up. */
+  track(trackId) {
+    return this.json("GET", `/v1/tracks/${encodeURIComponent(trackId)}`);
+  }
+
+  /** The places of the most popular tracks of a checkpoint, under its id or a label. */
+  songMap(checkpointId, { limit = 5000, signal } = {}) {
+    return this.json("GET", `/v1/models/${encodeURIComponent(checkpointId)}/map?limit=${limit}`, { signal });
+  }
+
   /** Play ahead; `asked` is the body of POST /v1/playlists. */
   playlist(asked, { signal } = {}) {
     return this.json("POST", "/v1/playlists", { body: asked, signal });
@@ -193,6 +203,13 @@ export class Listener {
     return this.segue.json("DELETE", `${this.path}/blocks?${query}`);
   }
 
+  /** Begin anew: what was heard no longer counts, blocks stay. Tells whether anything was known of the listener. */
+  async restart({ keepRecent = false } = {}) {
+    this.recent = [];
+    this.outbox?.clear();
+    return this.#ifKnown(() => this.segue.request("POST", `${this.path}/reset`, { body: { keep_recent: keepRecent } }));
+  }
+
   /** What the server remembers of the listener. */
   show() {
     return this.segue.json("GET", this.path);
@@ -202,8 +219,12 @@ export class Listener {
   async forget() {
     this.recent = [];
     this.outbox?.clear();
+    return this.#ifKnown(() => this.segue.request("DELETE", this.path));
+  }
+
+  async #ifKnown(doing) {
     try {
-      await this.segue.request("DELETE", this.path);
+      await doing();
       return true;
     } catch (error) {
       if (error.code === "unknown_listener") return false;
