@@ -15,13 +15,13 @@ from app.domain.ranking import StepRequest
 from app.domain.recommendation import Ask
 from app.domain.rules import Rules
 from app.domain.session import ListenerSession
-from app.domain.shelves import shelves_of
 from app.errors import Rejected
 from app.serving.engine import Engine, Predictor
 from app.serving.playlists import PlaylistWalk
 from app.serving.thinning import thinned_step
 from app.stores.checkpoints import CheckpointStore
 from tests.serving.conftest import LIMITS, V, draft
+from tests.serving.playlist_rules import permitted
 
 TAGS = ("rock", "piano", "live")
 
@@ -99,31 +99,6 @@ def test_every_rule_is_kept_and_no_song_comes_twice(predictor: Predictor, ask: P
         assert playlist.pool_after == 0
     else:
         assert playlist.shortfall is None
-
-
-def permitted(
-    catalogue: Catalogue, ask: PlaylistAsk, heard: list[int | None], chosen: list[int | None], row: int
-) -> bool:
-    """What the rules say of one track after what was heard and chosen, one after the other."""
-    track = catalogue[row]
-    before = [catalogue[other] for other in heard if other is not None]
-    if any(row in catalogue.same_song(other) for other in heard if other is not None):
-        return False
-    if any(row in catalogue.same_song(catalogue.index_of(name) or 0) for name in ask.exclude):
-        return False
-    if track.artist.lower() in ask.exclude_artists:
-        return False
-    if ask.artist_gap and track.artist in [other.artist for other in before[-ask.artist_gap :]]:
-        return False
-    gap = ask.rules.album_gap
-    albums = [(other.artist, other.album) for other in before[-gap:]] if gap else []
-    if track.album is not None and (track.artist, track.album) in albums:
-        return False
-    most = ask.rules.max_per_artist
-    count = Counter(catalogue[other].artist for other in chosen if other is not None)[track.artist]
-    if most is not None and count >= most:
-        return False
-    return not any(row in failing for failing in shelves_of(catalogue).failing(ask.rules).values())
 
 
 @settings(max_examples=30, deadline=None)
