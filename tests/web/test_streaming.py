@@ -151,7 +151,58 @@ def test_a_stream_that_could_never_say_anything_is_refused(service_without_model
     assert (response.status_code, response.json()["code"]) == (503, "no_checkpoint")
 
 
-@pytest.mark.parametrize("query", ["n=0", "n=501", "artist_gap=-1", "n=many"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "n=0",
+        "n=501",
+        "artist_gap=-1",
+        "n=many",
+        "year_from=1980&year_to=1970",
+        "max_per_artist=0",
+        "tag_any=rock",
+        "exclude=" + 300 * "x",
+    ],
+)
 def test_what_cannot_be_ranked_is_refused_before_the_stream_begins(service: httpx.Client, query: str) -> None:
     response = service.get(f"/v1/listeners/ann/stream?{query}")
     assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+
+
+def test_the_rules_of_a_query_hold_of_every_ranking(service: httpx.Client, listener_id: str) -> None:
+    """As those of a body do: the same rules, the same answer."""
+    query = {
+        "n": 8,
+        "exclude": "queen-under-pressure",
+        "exclude_artists": ["Led Zeppelin", "Björk"],
+        "max_per_artist": 3,
+        "year_from": 1970,
+        "year_to": 1979,
+        "tags_none": ["live", "epic"],
+        "reasons": True,
+    }
+    body = {
+        "listener_id": listener_id,
+        "n": 8,
+        "exclude": ["queen-under-pressure"],
+        "exclude_artists": ["Led Zeppelin", "Björk"],
+        "rules": {"max_per_artist": 3, "year_from": 1970, "year_to": 1979, "tags_none": ["live", "epic"]},
+        "reasons": True,
+    }
+    play = {"listener_id": listener_id, "event": {"type": "played", "track_id": "queen-bohemian-rhapsody"}}
+    path = f"/v1/listeners/{listener_id.replace(' ', '%20')}/stream"
+    with service.stream("GET", path, params=query) as response:
+        told = events(response.iter_lines())
+        first = next(told)[1]
+        service.post("/v1/next", json=play)
+        second = next(told)[1]
+    answer = service.post("/v1/next", json=body).json()
+    assert (second["recommendation_id"], second["tracks"]) == (answer["recommendation_id"], answer["tracks"])
+    for ranking in (first, second):
+        tracks = ranking["tracks"]
+        assert isinstance(tracks, list)
+        assert tracks
+        for track in tracks:
+            assert track["artist"] != "Led Zeppelin"
+            assert 1970 <= track["year"] <= 1979
+            assert not {"live", "epic"} & set(track["tags"])

@@ -6,14 +6,13 @@ from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.domain.recommendation import Ask
 from app.errors import InvalidRequest, NoCheckpoint
 from app.web import examples
 from app.web.doors import doors
 from app.web.draining import DRAINING, Draining, is_draining
 from app.web.listener_paths import ONE_LISTENER, ListenerId, ListenerRoute
 from app.web.problems import told
-from app.web.schemas.fields import ArtistGap, TrackCount
+from app.web.schemas.stream import StreamQuery
 from app.web.streaming import EVENT_STREAM, EventStream
 
 router = APIRouter(route_class=ListenerRoute)
@@ -36,8 +35,7 @@ router = APIRouter(route_class=ListenerRoute)
 async def follow_listener(
     request: Request,
     listener_id: ListenerId,
-    n: Annotated[TrackCount, Query()] = 20,
-    artist_gap: Annotated[ArtistGap, Query()] = 0,
+    asked: Annotated[StreamQuery, Query()],
     last_event_id: Annotated[str | None, Header(description="The id of the last `next` you have.")] = None,
 ) -> Response:
     """Get the next tracks now, and again whenever they change: by an event at any door, a block, a reset, a new model.
@@ -46,6 +44,9 @@ async def follow_listener(
     event: the server ends (`draining`: come back after `retry_ms`) or the listener was deleted or merged
     (`forgotten`). With the Last-Event-ID of the newest ranking nothing is sent until it changes. A slow reader gets
     the newest ranking and none of those between. Nothing is stored: whoever follows changes nothing.
+
+    The rules are those of POST /v1/next, each a parameter of its own, lists by the same parameter several times:
+    `?tags_any=rock&tags_any=soul&year_from=1970`. They hold for as long as the stream is open.
     """
     behind = doors(request)
     if is_draining(request.scope):
@@ -53,5 +54,4 @@ async def follow_listener(
     _ = behind.reloader.current  # a problem now is better than a stream that never says anything
     if (draining := request.scope["state"].get(DRAINING)) is not None:
         behind.live.end_when(draining)
-    ask = Ask(limit=n, artist_gap=artist_gap)
-    return EventStream(behind.live.open(listener_id, ask, last_event_id))
+    return EventStream(behind.live.open(listener_id, asked.ask(), last_event_id))
