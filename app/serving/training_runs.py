@@ -38,9 +38,11 @@ class Training:
         """Return the runs that go through the Redis that the settings name."""
         return cls(checkpoints, settings.jobs_url, timeout_s=settings.redis_timeout_s)
 
-    async def begin(self, ask: TrainingAsk, *, by: str = "caller") -> TrainingRun:
+    async def begin(self, ask: TrainingAsk) -> TrainingRun:
         """Ask for a run; raise TrainingRunUnderWay, and UnknownCheckpoint for a base that is not there."""
-        return await asyncio.to_thread(self.begin_now, ask, by=by)
+        run = await asyncio.to_thread(self.begin_now, ask)
+        log.info("training_run_asked_for", run_id=run.run_id, recipe=ask.recipe, dry_run=ask.dry_run)
+        return run
 
     def begin_now(self, ask: TrainingAsk, *, by: str = "caller") -> TrainingRun:
         """Ask for a run, on this thread."""
@@ -52,7 +54,6 @@ class Training:
         runs.note(run.run_id, f"asked for by {by}: recipe {ask.recipe}{', dry run' if ask.dry_run else ''}")
         # Killed here, the run is queued in its record only: the next worker to look finds that and puts it there.
         jobs.put(run)
-        log.info("training_run_asked_for", run_id=run.run_id, asked_by=by, recipe=ask.recipe, dry_run=ask.dry_run)
         return run
 
     async def newest(self) -> Sequence[TrainingRun]:
@@ -69,7 +70,9 @@ class Training:
 
     async def cancel(self, run_id: str) -> TrainingRun:
         """End a run that is not over; whoever carries it out stops within a second. Raise TrainingRunOver."""
-        return await asyncio.to_thread(self.cancel_now, run_id)
+        run = await asyncio.to_thread(self.cancel_now, run_id)
+        log.info("training_run_cancelled", run_id=run_id)
+        return run
 
     def cancel_now(self, run_id: str) -> TrainingRun:
         """End a run, on this thread."""
@@ -81,7 +84,6 @@ class Training:
                 f"Expected a run that is queued or running, got {run_id}, which is {run.state.value}."
             )
         runs.note(run_id, "cancelled")
-        log.info("training_run_cancelled", run_id=run_id)
         return run
 
     async def changed(self, run_id: str, version: int, patience_s: float) -> TrainingRun | None:

@@ -50,7 +50,7 @@ class TrainingSchedule:
         return seen is not None and seen_before == seen and latest > seen
 
     def _is_enough(self, every_events: int) -> bool:
-        events, seen = self._counted(), self._runs.seen(EVENTS) or 0
-        if events < seen:  # somebody was forgotten, or old days were moved away
+        events, seen = self._counted(), self._runs.seen(EVENTS)
+        if seen is not None and events < seen:  # somebody was forgotten, or old days were moved away
             self._runs.see(EVENTS, events)
-        return events - seen >= every_events and self._runs.see(EVENTS, events) == (seen or None)
+        return events - (seen or 0) >= every_events and self._runs.see(EVENTS, events) == seen

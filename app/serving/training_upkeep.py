@@ -86,7 +86,8 @@ class TrainingUpkeep:
             return
         with suppress(TrainingRunUnderWay):
             try:
-                self._training.begin_now(self._ask, by=reason)
+                run = self._training.begin_now(self._ask, by=reason)
+                log.info("training_run_begun_by_schedule", run_id=run.run_id, reason=reason)
             except SegueError as refusal:
                 log.error("scheduled_training_run_not_begun", reason=str(refusal))
 
