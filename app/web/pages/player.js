@@ -85,7 +85,7 @@ class Player {
     byId("zoom-in").addEventListener("click", () => this.map.zoom(1.6));
     byId("zoom-out").addEventListener("click", () => this.map.zoom(1 / 1.6));
     byId("share").addEventListener("click", async () => (byId("kept").textContent = await share(radio.station)));
-    for (const [id, type] of [["save-m3u8", "audio/mpegurl"], ["save-xspf", "application/xspf+xml"]]) {
+    for (const [id, type] of [["save-m3u8", "application/vnd.apple.mpegurl"], ["save-xspf", "application/xspf+xml"]]) {
       byId(id).addEventListener("click", () => this.#act(async () => (byId("kept").textContent = await save(radio, type))));
     }
     for (const id of ["adventure", "gap", "way"]) {
@@ -136,7 +136,7 @@ class Player {
 
   #offerStarts() {
     const points = this.map.songMap?.points ?? [];
-    const tags = this.map.byGenre ? this.map.tags.slice(0, STARTS.tags).map((name) => ({ kind: "tag", name, label: name })) : [];
+    const tags = this.map.tags.slice(0, STARTS.tags).map((name) => ({ kind: "tag", name, label: name }));
     const tracks = points.slice(0, STARTS.tracks).map(ofTrack);
     byId("starts").replaceChildren(
       ...[...tags, ...tracks].map((seed) =>

@@ -1,9 +1,9 @@
 // Taking a station along: as a link, or as a playlist file that other players read. Knows nothing of what is playing.
 
-const NAMES = { "audio/mpegurl": "m3u8", "application/xspf+xml": "xspf" };
+const NAMES = { "application/vnd.apple.mpegurl": "m3u8", "application/xspf+xml": "xspf" };
 const TRACKS = 50;
 
-/** Save what was heard, and what the station goes on with, as a file. */
+/** Save up to fifty tracks that the station may go on with, as a file. */
 export async function save(radio, mediaType) {
   const asked = radio.station.playlist(radio.listener.listenerId, TRACKS);
   const text = await radio.segue.playlistFile(asked, mediaType);
@@ -13,7 +13,7 @@ export async function save(radio, mediaType) {
   link.download = `${radio.station.label.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "")}.${NAMES[mediaType]}`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
-  return `${link.download} holds the next ${TRACKS} tracks.`;
+  return `${link.download} is saved: what this station may play next.`;
 }
 
 /** Hand on the link of the station: it is copied, or shown where a page may not copy. */

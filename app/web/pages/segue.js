@@ -58,7 +58,7 @@ export class Segue {
     return this.json("POST", "/v1/playlists", { body: asked, signal });
   }
 
-  /** The same as a playlist file, as text: `audio/mpegurl`, `application/xspf+xml` or `application/jspf+json`. */
+  /** The same as a playlist file, as text: `application/vnd.apple.mpegurl`, `application/xspf+xml` or `application/jspf+json`. */
   async playlistFile(asked, mediaType) {
     return (await this.request("POST", "/v1/playlists", { body: asked, accept: mediaType })).text();
   }

@@ -36,8 +36,9 @@ export class SongMap {
     addEventListener("segue-theme", () => this.#draw());
   }
 
+  /** Every genre on the map, the most frequent first. */
   get tags() {
-    return this.groups?.map((group) => group.name) ?? [];
+    return this.genres ?? [];
   }
 
   /** Show the map that GET /v1/models/{id}/map answered. */
@@ -45,6 +46,7 @@ export class SongMap {
     this.songMap = songMap;
     const counted = new Map();
     for (const point of songMap.points) if (point.genre) counted.set(point.genre, (counted.get(point.genre) ?? 0) + 1);
+    this.genres = [...counted].sort((one, other) => other[1] - one[1]).map(([name]) => name);
     // Without genres, the groups that the network finds alike.
     this.byGenre = counted.size > 1;
     if (!this.byGenre) {
