@@ -171,7 +171,7 @@ def test_what_cannot_be_ranked_is_refused_before_the_stream_begins(service: http
 
 def test_the_rules_of_a_query_hold_of_every_ranking(service: httpx.Client, listener_id: str) -> None:
     """As those of a body do: the same rules, the same answer."""
-    query = {
+    query: dict[str, str | int | bool | list[str]] = {
         "n": 8,
         "exclude": "queen-under-pressure",
         "exclude_artists": ["Led Zeppelin", "Björk"],
