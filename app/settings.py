@@ -201,12 +201,12 @@ class Settings(BaseSettings):
         64, ge=1, le=4096, description="Requests ranked together at most. More throughput, more waiting."
     )
     batch_wait_us: int = Field(
-        5000,
+        50_000,
         ge=0,
-        le=100_000,
+        le=1_000_000,
         description=(
-            "How long a request waits for company to load, step and commit with, in microseconds, while requests come "
-            "more often than that; a lone one never waits. Longer serves more requests a second, each a little later."
+            "How long a request waits at most, in microseconds, until the model has answered those before it, to load, "
+            "step and commit with all who came meanwhile; a lone one never waits. 0: nobody waits, and steps are small."
         ),
     )
     queue_size: int = Field(

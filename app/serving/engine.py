@@ -1,7 +1,7 @@
 """Micro-batches for the model, and who takes the step: the event loop itself where it is short, else a thread.
 
-Requests gather at their beginning, for a bounded moment and only while more are coming; those that set out together
-then load, step and commit together. Knows nothing of sessions or of what a step computes.
+Requests gather at their beginning while others are on their way (`company.py`); those that set out together then load,
+step and commit together. Knows nothing of sessions or of what a step computes.
 
 A thread would spare the event loop the wait, but the two share one interpreter lock, which changes hands at every
 operation of a step: that costs more than a short step takes (docs/decisions/serving.md).
@@ -19,7 +19,8 @@ from typing import Protocol
 from app.domain.catalogue import Catalogue
 from app.domain.ranking import Step, StepRequest
 from app.errors import Overloaded
-from app.serving.pace import Durations, Pace
+from app.serving.company import Company
+from app.serving.pace import Durations
 
 
 class Predictor(Protocol):
@@ -86,8 +87,8 @@ class _Taken:
 class Engine:
     """Batches requests for the model. Use it as an async context manager.
 
-    Who gathers waits for `batch_wait_us` at most. A request that would be the `queue_size`-th to wait, or that
-    has waited for `patience_s`, is refused. Steps that take `short_s` or less are taken by the event loop.
+    Who gathers waits `batch_wait_us` at most for those before. A request that would be the `queue_size`-th to wait, or
+    that has waited for `patience_s`, is refused. Steps that take `short_s` or less are taken by the event loop.
     """
 
     def __init__(
@@ -103,13 +104,12 @@ class Engine:
         self._queue_size = queue_size
         self._patience_s = patience_s
         self._durations = Durations(short_s)
-        self._pace = Pace(batch_wait_us / 1e6)
+        self._company = Company(batch_size, batch_wait_us / 1e6)
         self._waiting: deque[_Waiting] = deque()
         self._batches: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="model", daemon=True)
         self._at_work = False
         self._departure: asyncio.Handle | None = None
-        self._gathering: list[asyncio.Future[None]] = []
 
     async def __aenter__(self) -> "Engine":
         self._thread.start()
@@ -120,8 +120,7 @@ class Engine:
             self._departure.cancel()
         for waiting in self._waiting:
             waiting.answer.cancel()
-        for gathered in self._gathering:
-            gathered.cancel()
+        self._company.disband()
         self._batches.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -131,25 +130,8 @@ class Engine:
         return len(self._waiting)
 
     async def gather(self) -> None:
-        """Wait for company where some is about to come: who sets out together shares round trips and steps."""
-        self._pace.arrived(perf_counter())
-        wait_s = self._pace.wait_s()
-        if not wait_s:
-            return
-        loop = asyncio.get_running_loop()
-        gathered: asyncio.Future[None] = loop.create_future()
-        if not self._gathering:
-            loop.call_later(wait_s, self._set_out)
-        self._gathering.append(gathered)
-        if len(self._gathering) >= self._batch_size:
-            self._set_out()
-        await gathered
-
-    def _set_out(self) -> None:
-        gathered, self._gathering = self._gathering, []
-        for one in gathered:
-            if not one.done():
-                one.set_result(None)
+        """Wait until the model has answered those before: who sets out together shares round trips and steps."""
+        await self._company.join()
 
     async def step(self, predictor: Predictor, request: StepRequest) -> TimedStep:
         """Read and rank one request in the next batch of its checkpoint.
@@ -207,9 +189,12 @@ class Engine:
         """Answer a batch, and let the next one leave."""
         batch, steps = taken.batch, taken.steps
         self._at_work = False
+        loop = asyncio.get_running_loop()
+        # In the turn after the next one: in the next one those are read who came while the step held the event loop up.
+        loop.call_soon(loop.call_soon, self._company.answered)
         if self._waiting:
             # After what is ready to run: the answers of this one, and whoever came meanwhile.
-            self._departure = asyncio.get_running_loop().call_soon(self._depart)
+            self._departure = loop.call_soon(self._depart)
         if isinstance(steps, Exception):
             for waiting in batch:
                 if not waiting.answer.done():

@@ -70,10 +70,14 @@ class Recommender:
         predictor = rollout.served_to(listener_id).predictor
         stopwatch = Stopwatch()
         try:
-            with stopwatch.stage("gather"):
-                await self._engine.gather()
-            async with self._turns.of(listener_id):
-                walked = await self._walks.walk(predictor, listener_id, events, ask, stopwatch)
+            async with self._turns.of(listener_id) as turn:
+                # Without an event nothing is committed, which would tell whether the session still stands.
+                stored = turn.session if events else None
+                if stored is None:
+                    with stopwatch.stage("gather"):
+                        await self._engine.gather()
+                walked = await self._walks.walk(predictor, listener_id, events, ask, stopwatch, stored)
+                turn.leave(walked.session)
         except SessionStoreUnavailable as failure:
             log.warning("answering_without_session_store", reason=str(failure))
             heard = self._carried(predictor, listener_id, events, ask)
@@ -116,9 +120,10 @@ class Recommender:
         room = asyncio.Semaphore(RECORDED_AT_ONCE)
 
         async def observe_one(listener_id: str, own: list[ListenerEvent]) -> Walked:
-            async with room, self._turns.of(listener_id):
+            async with room, self._turns.of(listener_id) as turn:
                 predictor = rollout.served_to(listener_id).predictor
-                walked = await self._walks.walk(predictor, listener_id, own, Ask(limit=0), Stopwatch())
+                walked = await self._walks.walk(predictor, listener_id, own, Ask(limit=0), Stopwatch(), turn.session)
+                turn.leave(walked.session)
             self._judged(rollout, walked, own)
             return walked
 

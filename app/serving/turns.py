@@ -5,10 +5,22 @@ long: while the session store hangs, the waits of a listener's requests would ot
 """
 
 import asyncio
+from dataclasses import dataclass
 from types import TracebackType
+
+from app.domain.session import ListenerSession
 
 # A turn is a few milliseconds; who waits for this long is behind one that hangs.
 PATIENCE_S = 1.0
+
+
+@dataclass(slots=True)
+class _Place:
+    """A name's lock, how many hold or await it, and what the last one left there."""
+
+    lock: asyncio.Lock
+    users: int = 0
+    session: ListenerSession | None = None
 
 
 class Turns:
@@ -16,30 +28,28 @@ class Turns:
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._users: dict[str, int] = {}
+        self._places: dict[str, _Place] = {}
 
     def __len__(self) -> int:
-        return len(self._locks)
+        return len(self._places)
 
-    def of(self, name: str) -> "_Turn":
+    def of(self, name: str) -> "Turn":
         """Wait for this name's turn, first come, first served; go on without it after `patience_s`."""
-        return _Turn(self, name)
+        return Turn(self, name)
 
-    def enter(self, name: str) -> asyncio.Lock:
-        """Return the lock of a name, to be left again."""
-        lock = self._locks.get(name)
-        if lock is None:
-            lock = self._locks[name] = asyncio.Lock()
-            self._users[name] = 0
-        self._users[name] += 1
-        return lock
+    def enter(self, name: str) -> _Place:
+        """Return the place of a name, to be left again."""
+        place = self._places.get(name)
+        if place is None:
+            place = self._places[name] = _Place(asyncio.Lock())
+        place.users += 1
+        return place
 
-    def leave(self, name: str) -> None:
-        """Drop the lock with its last user."""
-        self._users[name] -= 1
-        if not self._users[name]:
-            del self._users[name], self._locks[name]
+    def leave(self, name: str, place: _Place) -> None:
+        """Drop the place with its last user."""
+        place.users -= 1
+        if not place.users:
+            del self._places[name]
 
     async def acquired(self, lock: asyncio.Lock) -> bool:
         """Tell whether it is this one's turn, or only patience that ended."""
@@ -52,27 +62,41 @@ class Turns:
             return False
 
 
-class _Turn:
-    """One turn, from when it is asked for to when it is over."""
+class Turn:
+    """One turn, from when it is asked for to when it is over.
 
-    __slots__ = ("_held", "_lock", "_name", "_turns")
+    `session` is what the one before left as stored, so that it need not be loaded; None where nobody did. Somebody else
+    may have changed what is stored since, as a commit made from it finds out.
+    """
+
+    __slots__ = ("_held", "_left", "_name", "_place", "_turns", "session")
 
     def __init__(self, turns: Turns, name: str) -> None:
         self._turns = turns
         self._name = name
         self._held = False
+        self._left: ListenerSession | None = None
+        self.session: ListenerSession | None = None
 
-    async def __aenter__(self) -> None:
-        self._lock = self._turns.enter(self._name)
+    def leave(self, session: ListenerSession) -> None:
+        """Leave a session, as it is stored now, to the next one."""
+        self._left = session
+
+    async def __aenter__(self) -> "Turn":
+        self._place = self._turns.enter(self._name)
         try:
-            self._held = await self._turns.acquired(self._lock)
+            self._held = await self._turns.acquired(self._place.lock)
         except BaseException:
-            self._turns.leave(self._name)
+            self._turns.leave(self._name, self._place)
             raise
+        if self._held:
+            self.session, self._place.session = self._place.session, None
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._held:
-            self._lock.release()
-        self._turns.leave(self._name)
+            self._place.session = self._left
+            self._place.lock.release()
+        self._turns.leave(self._name, self._place)

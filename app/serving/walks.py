@@ -56,21 +56,25 @@ class Walks:
         events: Sequence[ListenerEvent],
         ask: Ask,
         stopwatch: Stopwatch,
+        stored: ListenerSession | None = None,
     ) -> Walked:
         """Take in one listener's events, in one commit, and rank what may follow them.
 
+        `stored` is the session where it is known; the first try need not load it.
         What was read of a lost try is thrown away. After some lost tries the walk is taken without the network
         between load and commit: the events are kept unread, and are read afterwards, by us or by who walks next.
         Raises SessionConflict, with nothing applied, when that is lost again and again.
         """
         async for _ in tries(FULL_WALKS):
-            stored, heard = await self._heard(predictor, listener_id, events, stopwatch)
+            begun = stored or await self._loaded(listener_id, stopwatch)
+            heard, stored = self._heard(predictor, begun, events), None
             read, ranking = await self.read(predictor, heard.session, ask, stopwatch)
-            if await self._kept(read, stored, heard.entries, stopwatch):
-                return Walked(read, ranking, heard.receipts, before=stored)
+            if await self._kept(read, begun, heard.entries, stopwatch):
+                return Walked(read, ranking, heard.receipts, before=begun)
         async for _ in tries(MANY):
-            stored, heard = await self._heard(predictor, listener_id, events, stopwatch)
-            if await self._kept(heard.session, stored, heard.entries, stopwatch):
+            begun = await self._loaded(listener_id, stopwatch)
+            heard = self._heard(predictor, begun, events)
+            if await self._kept(heard.session, begun, heard.entries, stopwatch):
                 read, ranking = await self.read(predictor, heard.session, ask, stopwatch)
                 await self._kept(read, heard.session, (), stopwatch)
                 return Walked(read, ranking, heard.receipts)
@@ -99,13 +103,13 @@ class Walks:
         stopwatch.add("step", timed.step_us)
         return session.remembering(timed.step.hidden), timed.step.ranking
 
-    async def _heard(
-        self, predictor: Predictor, listener_id: str, events: Sequence[ListenerEvent], stopwatch: Stopwatch
-    ) -> tuple[ListenerSession, TakenIn]:
-        """Return the stored session, and what the events make of it."""
+    async def _loaded(self, listener_id: str, stopwatch: Stopwatch) -> ListenerSession:
         with stopwatch.stage("load"):
-            stored = await self._sessions.load(listener_id)
-        return stored, take_in(
+            return await self._sessions.load(listener_id)
+
+    def _heard(self, predictor: Predictor, stored: ListenerSession, events: Sequence[ListenerEvent]) -> TakenIn:
+        """Return what the events make of a stored session."""
+        return take_in(
             stored,
             events,
             catalogue=predictor.catalogue,

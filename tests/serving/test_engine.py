@@ -97,25 +97,23 @@ async def test_who_is_alone_sets_out_at_once() -> None:
             await running.gather()
 
 
-async def test_a_crowd_sets_out_together() -> None:
-    """A whole batch does not wait for more; less than one waits for the rest."""
+async def test_who_comes_while_others_are_on_their_way_shares_the_next_step() -> None:
+    """Whenever they come meanwhile: they load, step and commit together."""
+    predictor = CountingPredictor("one")
+
+    async def walk(row: int) -> None:
+        await running.gather()
+        await asyncio.sleep(0.01)  # loading
+        await running.step(predictor, request(row))
+
     async with engine(batch_wait_us=60_000_000) as running:
-        crowd = [asyncio.create_task(running.gather()) for _ in range(60)]
-        await asyncio.sleep(0.01)
-        left = [one for one in crowd if not one.done()]
-        assert len(left) < 8
-        rest = [asyncio.create_task(running.gather()) for _ in range(8 - len(left))]
-        async with asyncio.timeout(5):
-            await asyncio.gather(*left, *rest)
-
-
-async def test_one_who_leaves_the_crowd_leaves_alone() -> None:
-    async with engine(batch_wait_us=20_000) as running:
-        crowd = [asyncio.create_task(running.gather()) for _ in range(60)]
-        await asyncio.sleep(0)
-        crowd[-1].cancel()
-        ends = await asyncio.gather(*crowd, return_exceptions=True)
-    assert ends[:-1] == [None] * 59
+        walks = []
+        for row in range(8):
+            walks.append(asyncio.create_task(walk(row)))
+            await asyncio.sleep(0.0005)
+        async with asyncio.timeout(20):
+            await asyncio.gather(*walks)
+    assert predictor.batches == [1, 7]
 
 
 async def test_who_waited_beyond_patience_is_refused_and_not_computed() -> None:
