@@ -21,6 +21,7 @@ from app.serving.live import Live
 from app.serving.recommender import Recommender
 from app.serving.reloader import Reloader
 from app.serving.rounds import Rounds
+from app.serving.stored_state import StoredState
 from app.serving.training_runs import Training
 from app.serving.turns import Turns
 from app.settings import Settings
@@ -95,6 +96,8 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack, metrics: Onlin
         judge = await opened.enter_async_context(
             Judge(counts, settings.session_limits, told=metrics.judged, missed=metrics.left_out)
         )
+    stored = StoredState(Exchange.connect(settings.redis_url, timeout_s=settings.redis_timeout_s))
+    opened.push_async_callback(stored.aclose)
     recommender = Recommender(reloader, engine, sessions, settings.session_limits, turns, judge=judge)
     labelling = Labelling(checkpoints, reloader)
     online = await opened.enter_async_context(
@@ -116,6 +119,7 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack, metrics: Onlin
         labelling=labelling,
         online=online,
         training=Training.over(checkpoints, settings),
+        state=stored,
         keys=await opened.enter_async_context(KeyRingFollower(ApiKeyFile(settings.api_keys_file))),
         rates=_rates(settings, opened),
         house=HouseRules(

@@ -20,6 +20,7 @@ from app.domain.session import ListenerSession
 from app.serving.live import Live
 from app.web.admission import HouseRules
 from app.web.checkpoint_doors import Cataloguing, Following, Labelling, Publishing
+from app.web.state_doors import LookingAtState
 from app.web.training_doors import Training
 
 
@@ -154,6 +155,7 @@ class Doors:
     labelling: Labelling
     online: Foreseeing
     training: Training
+    state: LookingAtState
     keys: KnowingKeys
     rates: Counting
     house: HouseRules

@@ -398,3 +398,11 @@ RUN_LOG_ANSWER = """\
 2026-11-23T08:15:00+00:00 asked for by caller: recipe gru
 2026-11-23T08:15:09+00:00 epoch 1 of 10: loss 6.4415, Recall@20 0.2904, MRR@20 0.0988
 """
+
+STATE_ANSWER = {
+    "listeners": 18240,
+    "listeners_are": "counted",
+    "bytes_per_listener": {"p50": 1480, "p99": 2216},
+    "servers": [{"used_memory": 31457280, "maxmemory": None, "maxmemory_policy": "noeviction"}],
+    "event_log": {"entries": 212, "oldest_s": 3.4},
+}

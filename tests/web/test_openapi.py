@@ -27,6 +27,7 @@ from app.web.schemas.online import OnlineAnswer
 from app.web.schemas.playlists import PlaylistAnswer
 from app.web.schemas.problems import ProblemExplained
 from app.web.schemas.song_map import SongMapAnswer
+from app.web.schemas.state import StateAnswer
 from app.web.schemas.tracks import TrackAnswer, TracksAnswer
 from app.web.schemas.training_runs import TrainingRunAnswer, TrainingRunsAnswer
 
@@ -129,6 +130,7 @@ def test_every_request_example_is_a_request(model: Any, name: str, example: dict
         (AddedTracksAnswer, examples.ADDED_TRACKS_ANSWER),
         (AliveAnswer, examples.ALIVE_ANSWER),
         (ReadyAnswer, examples.READY_ANSWER),
+        (StateAnswer, examples.STATE_ANSWER),
         (ProblemExplained, examples.PROBLEM_EXPLAINED),
     ],
     ids=lambda part: getattr(part, "__name__", ""),
