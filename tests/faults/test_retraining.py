@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,56 +29,61 @@ def worker_of(service: Service) -> int | None:
     return next((pid for pid, command in children(service.pid).items() if "app.cli worker" in command), None)
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    store = CheckpointStore(tmp_path / "model_store")
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    home = tmp_path_factory.mktemp("retraining")
+    store = CheckpointStore(home / "model_store")
     promote(store.root, "stable", store.publish(draft(1)).checkpoint_id)
-    recipes(tmp_path / "data")
-    with Service(store.root, tmp_path / "data", collect_interval_s="0.2") as running:
+    recipes(home / "data")
+    with Service(store.root, home / "data", collect_interval_s="0.2") as running:
         heard(running, 60)
         yield running
 
 
-def test_a_run_goes_on_whoever_is_killed(service: Service) -> None:
-    """Its process, its worker, then the whole service; each time from what it had kept, and no process stays behind."""
+@pytest.fixture
+def learning(service: Service) -> Iterator[str]:
+    """A run that has come to its third epoch, called off afterwards: then the next one begins."""
     run_id = begin(service, recipe="endless")
-    epoch = until(service, run_id, epoch=2)["progress"]["epoch"]
-    learns = show(service, run_id)["learns"]
-
-    os.kill(carrier_of(service, run_id), signal.SIGKILL)
-    run = until(service, run_id, attempts=2, epoch=epoch)
-    assert run["learns"] == learns
-
-    carrier = carrier_of(service, run_id)
-    worker = worker_of(service)
-    assert worker is not None
-    os.kill(worker, signal.SIGKILL)
-    happens(lambda: not lives(carrier), 30.0)
-    run = until(service, run_id, attempts=3, epoch=run["progress"]["epoch"])
-
-    carrier = carrier_of(service, run_id)
-    service.kill()
-    happens(lambda: not lives(carrier), 30.0)
-    service.start()
-    run = until(service, run_id, attempts=4, epoch=run["progress"]["epoch"])
-    assert run["learns"] == learns
-
-    # Stopped and started, as for an upgrade; what it learns with is still what it read at first.
-    carrier = carrier_of(service, run_id)
-    assert service.stop() == 0
-    assert not lives(carrier)
-    service.start()
-    until(service, run_id, attempts=5, epoch=run["progress"]["epoch"])
-
+    until(service, run_id, epoch=3)
+    yield run_id
     assert service.http.delete(f"{RUNS}/{run_id}").json()["state"] == "cancelled"
     assert until(service, begin(service, recipe="tiny", dry_run=True), state="finished")["attempts"] == 1
 
 
-def test_a_run_that_kills_every_process_fails_and_the_next_one_begins(service: Service) -> None:
-    """As one does that needs more memory than there is."""
-    run_id = begin(service, recipe="endless")
-    for attempt in range(1, 6):
-        until(service, run_id, epoch=1, attempts=attempt)
-        os.kill(carrier_of(service, run_id), signal.SIGKILL)
-    assert "died 5 times" in until(service, run_id, attempts=5, state="failed")["error"]
-    assert until(service, begin(service, recipe="tiny", dry_run=True), state="finished")["attempts"] == 1
+def goes_on(service: Service, run_id: str, before: dict[str, Any]) -> None:
+    """It is another attempt at the same, from where the one before had come to, and that one is gone."""
+    after = until(service, run_id, attempts=before["attempts"] + 1, epoch=before["progress"]["epoch"])
+    assert after["learns"] == before["learns"]
+
+
+def test_a_run_goes_on_when_its_process_is_killed(service: Service, learning: str) -> None:
+    before = show(service, learning)
+    os.kill(carrier_of(service, learning), signal.SIGKILL)
+    goes_on(service, learning, before)
+
+
+def test_a_run_goes_on_when_its_worker_is_killed(service: Service, learning: str) -> None:
+    """The process that learns does not outlive the worker; the service starts another."""
+    before, carrier, worker = show(service, learning), carrier_of(service, learning), worker_of(service)
+    assert worker is not None
+    os.kill(worker, signal.SIGKILL)
+    happens(lambda: not lives(carrier), 30.0)
+    goes_on(service, learning, before)
+
+
+def test_a_run_goes_on_when_the_service_is_killed(service: Service, learning: str) -> None:
+    """With all its processes, the session store among them."""
+    before, carrier = show(service, learning), carrier_of(service, learning)
+    service.kill()
+    happens(lambda: not lives(carrier), 30.0)
+    service.start()
+    goes_on(service, learning, before)
+
+
+def test_a_run_goes_on_when_the_service_is_stopped_and_started(service: Service, learning: str) -> None:
+    """As for an upgrade: the service does not wait for the run's end."""
+    before, carrier = show(service, learning), carrier_of(service, learning)
+    assert service.stop() == 0
+    assert not lives(carrier)
+    service.start()
+    goes_on(service, learning, before)

@@ -138,7 +138,7 @@ def test_what_is_kept_is_bounded(runs: TrainingRuns, redis: Redis, monkeypatch: 
         runs.note(run.run_id, f"line {number}")
     assert [line.partition(" ")[2] for line in runs.log(run.run_id)] == ["line 2", "line 3", "line 4"]
     for name in (f"{PREFIX}training:run:{run.run_id}", f"{PREFIX}training:log:{run.run_id}"):
-        assert 0 < redis.ttl(name) <= RUN_TTL_S  # type: ignore[operator]
+        assert 0 < redis.ttl(name) <= RUN_TTL_S
 
 
 def test_a_run_that_says_nothing_grows_silent(runs: TrainingRuns, redis: Redis) -> None:
