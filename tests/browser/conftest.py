@@ -73,10 +73,15 @@ def context(chromium: Browser, site: Service) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, site: Service) -> Iterator[Page]:
+def seen(site: Service) -> Seen:
+    """What nobody should have to see; a test that provokes an error takes it out."""
+    return Seen(str(site.http.base_url))
+
+
+@pytest.fixture
+def page(context: BrowserContext, seen: Seen) -> Iterator[Page]:
     """A page of the shared service, in which no error may appear and which may ask nobody else."""
     page = context.new_page()
-    seen = Seen(str(site.http.base_url))
     seen.watch(page)
     yield page
     assert seen.errors == []

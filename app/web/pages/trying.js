@@ -11,7 +11,7 @@ export class Refused extends Error {
     this.status = status;
     this.code = problem.code ?? "unknown";
     this.title = problem.title ?? "";
-    this.fields = problem.fields ?? [];
+    this.fields = problem.errors ?? [];
     this.requestId = problem.request_id ?? null;
   }
 
