@@ -21,6 +21,7 @@ import uvicorn
 from uvicorn.supervisors import multiprocess
 
 from app.web.draining import DRAINING
+from app.web.garbage import look_rarely
 
 # What closing the stores, the collector and the session store may take of the time there is.
 CLOSING_S = 3
@@ -78,6 +79,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open what the lifespan opens, and listen."""
         self.lifespan.state[DRAINING] = self._draining
+        look_rarely()
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
