@@ -101,7 +101,7 @@ class TrackExists(Conflict):
 
 
 class DataFolderInUse(Conflict):
-    """Another Segue keeps its sessions in this data folder."""
+    """Another Segue keeps its sessions, its event log or a training in this folder."""
 
 
 class CollectedElsewhere(Conflict):

@@ -195,13 +195,15 @@ class Retraining:
 
     def _warm(self) -> "WarmStart | None":
         """Return the network that the run begins with, if it does not begin anew."""
+        from app.trainer.incumbent import learned_until
         from app.trainer.warm_start import WarmStart
 
         base = self._run.ask.base
         if base is None:
             return None
         predictor = self._store.load(base)
-        return WarmStart(base, predictor.network, predictor.catalogue)
+        until = learned_until(self._store.manifest(predictor.checkpoint_id))
+        return WarmStart(predictor.checkpoint_id, predictor.network, predictor.catalogue, until)
 
 
 def find_own_recipe(folder: Path, name: str) -> "Recipe":

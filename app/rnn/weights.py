@@ -120,8 +120,9 @@ def _empty(config: NetworkConfig, file_name: str, found: dict[str, tuple[int, ..
     try:
         with torch.device("meta"), _Undrawn():
             network = RecurrentNetwork(config)
-    except (RuntimeError, OverflowError) as error:
-        raise IncompatibleCheckpoint(f"No network can be built from {config}: {error}.") from error
+    except (RuntimeError, OverflowError, TypeError) as error:  # torch says TypeError of sizes beyond its numbers
+        reason = str(error).partition("\n")[0]
+        raise IncompatibleCheckpoint(f"No network can be built from {config}: {reason}.") from error
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     if expected.keys() != found.keys():
         absent, extra = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())

@@ -82,12 +82,13 @@ class Incumbent:
         """Return the numbers of the held-out sessions that it has certainly not learned.
 
         Those that began after the newest event it learned, or where its manifest does not say, after it was made. Of
-        the data set it learned itself, those behind the ones it learned, too.
+        the data set it learned itself, and began anew with, those behind the ones it learned, too.
         """
         began = held_out.times[held_out.offsets[:-1]]
         unlearned = began > learned_until(self._manifest)
         data = self._manifest.data
-        if data.get("fingerprint") == dataset.fingerprint and isinstance(data.get("learned_sessions"), int):
+        anew = data.get("fingerprint") == dataset.fingerprint and "base" not in data
+        if anew and isinstance(data.get("learned_sessions"), int):
             first = len(dataset.sessions) - len(held_out)
             unlearned |= first + np.arange(len(held_out)) >= data["learned_sessions"]
         return np.flatnonzero(unlearned)

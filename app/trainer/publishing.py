@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.dataset.folder import Dataset, Sessions
 from app.errors import NothingToLearn
@@ -21,7 +22,7 @@ from app.stores.checkpoints import CheckpointStore
 from app.trainer.comparison import Comparison, beside_incumbent, compare
 from app.trainer.evaluation import evaluate
 from app.trainer.gate import MOST_LOST_TRACKS, verdict
-from app.trainer.incumbent import SERVING, Standing, find_incumbent
+from app.trainer.incumbent import LEAST_SESSIONS, SERVING, Standing, find_incumbent
 from app.trainer.judged_network import JudgedNetwork
 from app.trainer.mixing import mix_after
 from app.trainer.progress import OnProgress
@@ -69,44 +70,51 @@ def train_and_publish(
     With `fresh` a network that is accepted learns all sessions before it is published, if its recipe refits: what
     people heard last is worth most, and the sessions that judged have done their work. A checkpoint that the gate
     refuses is published as rejected; `may_lose` is the share of the tracks that serve which its catalogue may lack.
-    Nothing is promoted. With `warm` the network begins as that one. The run folder is cleared once the
-    checkpoint is published. Of a `team` the leading process calls this, and the others `train_along`. Raises what
-    `train` and `CheckpointStore.publish` raise.
+    Nothing is promoted. With `warm` the network begins as that one, and is judged by what that one has not learned, if
+    there is enough. The run folder is cleared once the checkpoint is published. Of a `team` the leading process calls
+    this, and the others `train_along`. Raises DataFolderInUse while another training is at work in the run folder, and
+    what `train` and `CheckpointStore.publish` raise.
     """
-    older, newest = _split(dataset.sessions, test_share)
-    trained = train(replace(dataset, sessions=older), recipe, run_dir, resume, on_progress, team=team, warm=warm)
-    mixing = mix_after(trained, older, run_dir, on_stage) if recipe.mixture else None
-    mixture = None if mixing is None else mixing.over(older, len(dataset.catalogue))
-    comparison = _judge(trained, mixture, older, newest, on_stage)
-    comparison = _beside_serving(comparison, store, dataset, older, newest, on_stage)
-    judged = verdict(comparison, may_lose=may_lose)
-    learned, network = older, trained.network
-    if team.from_lead(lambda: fresh and recipe.refit and judged.accepted):
-        learned = dataset.sessions
-        last = learn_everything(trained, dataset, _last_run(run_dir), resume, on_progress, team=team, warm=warm)
-        network = last.network
-        mixture = None if mixing is None else mixing.over(learned, len(dataset.catalogue))
-    data = {**_account(dataset, older, newest), **_learned(learned), **_beside(comparison)}
-    mixed = {} if mixing is None else {"mixing": mixing.figures}
-    on_stage("drawing the report")
-    draft = CheckpointDraft(
-        network=network,
-        catalogue=dataset.catalogue,
-        training={**trained.summary(), **mixed},
-        data=data,
-        metrics=comparison.model.to_dict(),
-        baselines={name: metrics.to_dict() for name, metrics in comparison.baselines.items()},
-        verdict=judged,
-        probe=tuple(newest[len(newest) - 1][:_PROBE_TRACKS].tolist()),
-        report=build_report(trained, comparison, judged, {**data, **mixed}),
-        mixture=mixture,
-        playlists=_beginnings(newest),
-    )
-    on_stage("publishing")
-    manifest = store.publish(draft)
-    shutil.rmtree(_last_run(run_dir), ignore_errors=True)
-    RunFolder(run_dir).clear()
-    return Publication(manifest, comparison, judged)
+    with RunFolder(run_dir).held():
+        older, newest = _split(dataset.sessions, test_share, warm)
+        trained = train(replace(dataset, sessions=older), recipe, run_dir, resume, on_progress, team=team, warm=warm)
+        mixing = mix_after(trained, older, run_dir, on_stage) if recipe.mixture else None
+        mixture = None if mixing is None else mixing.over(older, len(dataset.catalogue))
+        comparison = _judge(trained, mixture, older, newest, on_stage)
+        comparison = _beside_serving(comparison, store, dataset, older, newest, on_stage)
+        judged = verdict(comparison, may_lose=may_lose)
+        learned, network = older, trained.network
+        if team.from_lead(lambda: fresh and recipe.refit and judged.accepted):
+            learned = dataset.sessions
+            last = learn_everything(trained, dataset, _last_run(run_dir), resume, on_progress, team=team, warm=warm)
+            network = last.network
+            mixture = None if mixing is None else mixing.over(learned, len(dataset.catalogue))
+        data = {
+            **_account(dataset, older, newest),
+            **_learned(learned, warm),
+            **_warmly(warm, newest),
+            **_beside(comparison),
+        }
+        mixed = {} if mixing is None else {"mixing": mixing.figures}
+        on_stage("drawing the report")
+        draft = CheckpointDraft(
+            network=network,
+            catalogue=dataset.catalogue,
+            training={**trained.summary(), **mixed},
+            data=data,
+            metrics=comparison.model.to_dict(),
+            baselines={name: metrics.to_dict() for name, metrics in comparison.baselines.items()},
+            verdict=judged,
+            probe=tuple(newest[len(newest) - 1][:_PROBE_TRACKS].tolist()),
+            report=build_report(trained, comparison, judged, {**data, **mixed}),
+            mixture=mixture,
+            playlists=_beginnings(newest),
+        )
+        on_stage("publishing")
+        manifest = store.publish(draft)
+        shutil.rmtree(_last_run(run_dir), ignore_errors=True)
+        RunFolder(run_dir).clear()
+        return Publication(manifest, comparison, judged)
 
 
 def train_along(
@@ -124,14 +132,32 @@ def _last_run(run_dir: Path) -> Path:
     return run_dir / "everything"
 
 
-def _split(sessions: Sessions, test_share: float) -> tuple[Sessions, Sessions]:
+def _split(sessions: Sessions, test_share: float, warm: WarmStart | None = None) -> tuple[Sessions, Sessions]:
     older, newest = sessions.split(test_share)
+    if warm is not None:
+        # Those that the network begins with having learned would flatter it.
+        first = max(len(older), int(np.searchsorted(_began(sessions), warm.learned_until, side="right")))
+        if len(sessions) - first >= LEAST_SESSIONS:
+            older, newest = (sessions.select(part) for part in np.split(np.arange(len(sessions)), [first]))
     if len(newest.tracks) == len(newest):
         raise NothingToLearn(
             f"Expected a session of two tracks and more among the newest {test_share:.0%} to test on, got "
             f"{len(newest)} sessions. Import more listening or raise --test-share."
         )
     return older, newest
+
+
+def _began(sessions: Sessions) -> NDArray[np.int64]:
+    """Return when each session began, in the order of time they are in."""
+    return sessions.times[sessions.offsets[:-1]]
+
+
+def _warmly(warm: WarmStart | None, newest: Sessions) -> dict[str, Any]:
+    """Return what the manifest says of the checkpoint that the network began as, and what that knew of the test."""
+    if warm is None:
+        return {}
+    learned = int(np.count_nonzero(_began(newest) <= warm.learned_until))
+    return {"base": {"checkpoint_id": warm.checkpoint_id, "learned_test_sessions": learned}}
 
 
 def _beginnings(sessions: Sessions) -> list[list[int]]:
@@ -178,12 +204,12 @@ def _beside_serving(
     return beside_incumbent(comparison, incumbent, dataset, older, newest)
 
 
-def _learned(sessions: Sessions) -> dict[str, Any]:
+def _learned(sessions: Sessions, warm: WarmStart | None) -> dict[str, Any]:
     """Return what the manifest says of the sessions that were learned: how many, and until when, where times are known.
 
     The next checkpoint is compared with this one on what was heard after that.
     """
-    newest = int(sessions.times.max())
+    newest = max(int(sessions.times.max()), 0 if warm is None else int(warm.learned_until))
     until = datetime.fromtimestamp(newest, UTC).isoformat() if newest > 0 else None
     return {"learned_sessions": len(sessions), "learned_until": until}
 

@@ -9,8 +9,11 @@
 Nothing is pickled. A crash at any moment leaves the state of before or of after. Knows nothing of how learning works.
 """
 
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from app.errors import NothingToResume
+from app.errors import DataFolderInUse, NothingToResume
 
 FORMAT_VERSION = 2
 _STATE = "state.safetensors"
@@ -62,6 +65,26 @@ class RunFolder:
     def is_begun(self) -> bool:
         """Whether there is a state to resume."""
         return (self._path / _STATE).is_file()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep every other training out of the folder; raise DataFolderInUse while one is at work there.
+
+        The kernel lets go when the process ends, however it ends.
+        """
+        self._path.mkdir(parents=True, exist_ok=True)
+        opened = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DataFolderInUse(
+                f"Expected the run folder {str(self._path)!r} to be free, but another training is at work there. "
+                "Wait for it, or name another folder with --run-dir."
+            ) from error
+        else:
+            yield
+        finally:
+            os.close(opened)
 
     def clear(self) -> None:
         """Forget an earlier run in this folder; other files are left alone."""

@@ -19,11 +19,12 @@ _OF_THE_RUN = frozenset({"catalogue_size", "temperature", "dropout", "input_drop
 
 @dataclass(frozen=True, eq=False)
 class WarmStart:
-    """The checkpoint that a run begins with."""
+    """The checkpoint that a run begins with, and the unix time of the newest event it may have learned."""
 
     checkpoint_id: str
     network: RecurrentNetwork
     catalogue: Catalogue
+    learned_until: float = 0.0
 
     def recipe(self, recipe: Recipe) -> Recipe:
         """Return the recipe with the shape of this network, whose weights fit no other."""

@@ -67,6 +67,22 @@ for line in sys.stdin:
 """
 
 
+PROMOTERS = """
+import sys, torch
+from pathlib import Path
+from app.stores.checkpoints import CheckpointStore
+from app.stores.labels import promote
+from tests.rnn.drafts import new_draft
+torch.set_num_threads(1)
+root, label = Path(sys.argv[1]), sys.argv[2]
+canary = label == "canary"
+for seed in range(3):
+    published = CheckpointStore(root).publish(new_draft(seed + 10 * canary))
+    promote(root, label, published.checkpoint_id, traffic_percent=20 if canary else None)
+"""
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
 @pytest.mark.long
 def test_a_publisher_killed_at_any_moment_leaves_a_whole_store(tmp_path: Path) -> None:
     """kill -9 in the middle of publishing, promoting or pruning: what is listed is whole, what serves is there."""
@@ -98,6 +114,26 @@ def test_a_publisher_killed_at_any_moment_leaves_a_whole_store(tmp_path: Path) -
     assert interrupted, "no publisher was killed in the middle of its work"
     assert store.publish(new_draft()).checkpoint_id in store.ids()
     assert left_aside(tmp_path) == []
+
+
+def test_two_publishers_and_promoters_at_once_lose_nothing(tmp_path: Path) -> None:
+    """Two processes, each publishing and labelling again and again: every checkpoint whole, every change counted."""
+    command = [sys.executable, "-c", PROMOTERS, str(tmp_path)]
+    both = [subprocess.Popen([*command, label], cwd=ROOT, env=ONE_THREAD) for label in ("stable", "canary")]
+    assert [process.wait(100) for process in both] == [0, 0]
+    store = CheckpointStore(tmp_path)
+    assert len(store.ids()) == 6
+    assert store.damaged() == {}
+    for checkpoint_id in store.ids():
+        store.verify(checkpoint_id)
+    labels = store.labels()
+    assert labels.version == 6
+    assert len(labels.history) == 2
+    named = [labels.stable, labels.named("canary"), *labels.history]
+    seeds = [store.manifest(str(checkpoint_id)).training["seed"] for checkpoint_id in named]
+    assert seeds[0] == 2, "the last stable"
+    assert seeds[1] == 12, "the last canary"
+    assert sorted(seeds[2:]) == [0, 1]
 
 
 def test_listing_while_others_publish_and_prune_shows_only_whole_ones(tmp_path: Path) -> None:

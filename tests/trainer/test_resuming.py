@@ -1,13 +1,17 @@
 """Training that is interrupted, killed or resumed: it ends as if it had been left alone."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from app.errors import NothingToResume
+from app.errors import DataFolderInUse, NothingToResume
+from app.stores.checkpoints import CheckpointStore
 from app.trainer.progress import TrainingProgress
+from app.trainer.publishing import train_and_publish
+from app.trainer.runs import RunFolder
 from app.trainer.trained import TrainedNetwork
 from app.trainer.training import learn_everything, train
 from tests.trainer.killing import killed_once_there
@@ -127,3 +131,21 @@ def test_learning_everything_is_training_that_chooses_nothing(
     assert_same(learn_everything(judged, data, folder, resume=True).network, judged.network)
     with pytest.raises(NothingToResume, match="another dropout"):
         learn_everything(replace(judged, recipe=replace(recipe, dropout=0.3)), data, folder, resume=True)
+
+
+def test_a_second_training_in_a_run_folder_is_told_of_the_first(tmp_path: Path) -> None:
+    """Told at once, and nothing of the first one's is touched; a dead one holds nobody up."""
+    with RunFolder(tmp_path).held():
+        (tmp_path / "state.safetensors").write_text("of the first")
+        with pytest.raises(DataFolderInUse, match="another training is at work there"):
+            train_and_publish(markov_chain(0.2), SMALL, CheckpointStore(tmp_path / "store"), tmp_path)
+        assert (tmp_path / "state.safetensors").read_text() == "of the first"
+    killed_once_there(_hold, tmp_path, "held")
+    with RunFolder(tmp_path).held():
+        assert (tmp_path / "held").exists()
+
+
+def _hold(folder: Path) -> None:
+    with RunFolder(folder).held():
+        (folder / "held").write_text("")
+        time.sleep(90)
