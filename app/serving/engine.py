@@ -42,7 +42,7 @@ class Predictor(Protocol):
 PATIENCE_S = 1.0
 # How long the event loop may be held up. Its callers would wait for as long anyway, and far longer while two threads
 # pass the interpreter lock to and fro under load.
-SHORT_S = 0.02
+SHORT_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
