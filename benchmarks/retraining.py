@@ -28,7 +28,7 @@ from app.domain.catalogue import Catalogue
 from app.rnn.checkpoint import CheckpointDraft
 from app.stores.checkpoints import CheckpointStore
 from app.stores.labels import promote
-from benchmarks.serving import generated, machine
+from benchmarks.serving import generated, machine, until_idle
 from benchmarks.serving_load import Load
 from tests.e2e.retraining import RUNS, begin, until
 from tests.e2e.service import Service
@@ -83,24 +83,31 @@ def measured(chosen: argparse.Namespace, folder: Path) -> dict[str, dict[str, fl
     (folder / "tracks.txt").write_text("".join(f"{track.track_id}\n" for track in tracks), encoding="utf-8")
     latencies: dict[str, list[float]] = {"without": [], "with": []}
     failed = {"without": 0, "with": 0}
-    settings = {"training_threads": chosen.threads, "training_niceness": chosen.niceness}
+    settings = {
+        "training_threads": chosen.threads,
+        "training_niceness": chosen.niceness,
+        "collect_interval_s": "1",
+    }
     with Service(store.root, folder / "data", **settings) as service:
         artists = sorted({track.artist for track in tracks})
         load = Load(service.port, [], LISTENERS, str(folder / "tracks.txt"), artists)
-        ask(load, chosen.rate, 3.0, seed=99)  # the first seconds of a service are not what is asked about
+        # The first seconds of a service are not what is asked about.
+        until_idle([service.pid, *service.descendants])
+        ask(load, chosen.rate, 5.0, seed=99)
         for turn in range(chosen.turns):
             for name in ("without", "with"):
                 run_id = learning(service) if name == "with" else None
                 output = ask(load, chosen.rate, chosen.seconds, seed=turn)
                 good = [status == httpx.codes.OK for status in output["statuses"]]
-                latencies[name] += [ms for ms, is_good in zip(output["latencies_ms"], good, strict=True) if is_good]
+                answered = [ms for ms, is_good in zip(output["latencies_ms"], good, strict=True) if is_good]
+                latencies[name] += answered
                 failed[name] += good.count(False)
+                print(f"turn {turn} {name:8} {figures(answered, good.count(False))}", flush=True)
                 if run_id is not None:
                     speed = service.http.get(f"{RUNS}/{run_id}").json()["progress"]
                     print(f"  the run: {speed['stage']}, {speed['events_per_s'] or 0:,.0f} events/s", flush=True)
                     service.http.delete(f"{RUNS}/{run_id}")
                     time.sleep(2.0)
-                print(f"turn {turn} {name:8} {figures(latencies[name], failed[name])}", flush=True)
     return {name: figures(latencies[name], failed[name]) for name in latencies}
 
 

@@ -2,7 +2,9 @@
 
 import os
 import threading
+from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +48,7 @@ def worker() -> None:
     os.environ.update(settings.to_environment())
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(settings.training_threads)
-    os.nice(settings.training_niceness)
+    give_way(settings.training_niceness)
     training = opened(settings)
     records, jobs = training.behind
     schedule = TrainingSchedule(
@@ -141,6 +143,18 @@ def watch(run_id: RunId) -> None:
 def cancel(run_id: RunId) -> None:
     """End a run that is queued or running."""
     typer.echo(opened(with_jobs(Settings())).cancel_now(run_id).state.value)
+
+
+def give_way(niceness: int) -> None:
+    """Let everything else on the machine go first, for this process and those it starts.
+
+    Where Linux schedules each session of processes as one (autogroup, sched(7)), niceness counts within the session
+    only: one that is all ours, as the service starts it, is told to give way as a whole.
+    """
+    os.nice(niceness)
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):  # another system, or a kernel without
+            Path("/proc/self/autogroup").write_text(str(niceness))
 
 
 def with_jobs(settings: Settings) -> Settings:

@@ -68,13 +68,17 @@ def test_a_run_is_asked_for_looked_at_and_called_off() -> None:
 def test_a_worker_carries_runs_out_until_it_is_told_to_end(tmp_path: Path) -> None:
     """It ends at once, and by itself where nobody would hear it."""
     with (tmp_path / "worker.log").open("wb") as log:
-        worker = subprocess.Popen([sys.executable, "-m", "app.cli", "worker"], cwd=ROOT, stdout=log, stderr=log)
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "worker"], cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         failed = run("retrain", "--recipe", "nobodys", "--watch")
         assert failed.exit_code == 1
         assert "nobodys" in failed.output.splitlines()[-1]
         assert "failed" in failed.output.splitlines()[-1]
         assert os.getpriority(os.PRIO_PROCESS, worker.pid) == 19
+        group = Path(f"/proc/{worker.pid}/autogroup")
+        assert not group.exists() or group.read_text().endswith(" nice 19\n"), "a session gives way as a whole"
         worker.send_signal(signal.SIGTERM)
         until(lambda: worker.poll() is not None, 20.0)
         assert worker.returncode == 0, (tmp_path / "worker.log").read_text()
