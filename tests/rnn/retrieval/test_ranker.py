@@ -61,6 +61,15 @@ def test_a_list_is_full_of_what_is_allowed_and_a_batch_answers_as_its_singles(
         assert together.probabilities == pytest.approx(alone.probabilities, rel=1e-4)
 
 
+def test_who_is_excluded_from_nearly_all_that_is_found_looks_further() -> None:
+    """Looking further finds what the exact ranking finds; it does not need every row while the clusters hold enough."""
+    best = EXACT.top(OUTPUTS[:2], [frozenset()] * 2, [100, 100])
+    excluded = [frozenset(best[0].tracks), frozenset[int]()]
+    found = ranker(CLUSTERS, 64).top(OUTPUTS[:2], excluded, [20, 20])
+    for one, exact in zip(found, EXACT.top(OUTPUTS[:2], excluded, [20, 20]), strict=True):
+        assert one.tracks == exact.tracks
+
+
 def test_a_survey_holds_what_a_mixture_asks_of_the_exact_one() -> None:
     excluded = [frozenset(range(place, V, 7)) for place in range(8)]
     asked = (torch.tensor([0, 0, 3, 7]), torch.tensor([5, 2999, 0, 17]))
