@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             await opened.enter_async_context(watching_lag(api.state.metrics.lagged))
             yield {"doors": await _open_doors(chosen, opened, OnlineMetrics(api.state.metrics.registry))}
 
-    return build_api(lifespan, patience_s=chosen.patience_ms / 1000)
+    return build_api(lifespan, patience_s=chosen.patience_ms / 1000, audio_url=chosen.audio_url)
 
 
 async def _open_doors(settings: Settings, opened: AsyncExitStack, metrics: OnlineMetrics) -> Doors:

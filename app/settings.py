@@ -238,6 +238,14 @@ class Settings(BaseSettings):
             "up to a tenth of one core, beside the answers."
         ),
     )
+    audio_url: str | None = Field(
+        None,
+        pattern=r"^(https?://[^/\s;,'\"]+/|/)([^/\s;,'\"][^\s;,'\"]*)?\{track_id\}[^\s;,'\"]*$",
+        description=(
+            "Where the player page finds the sound of a track: a URL, or a path of this server behind your proxy, with "
+            "`{track_id}` in it. Unset: it plays in silence, at a speed of one's choice."
+        ),
+    )
     shutdown_s: int = Field(
         10,
         ge=4,

@@ -53,10 +53,17 @@ class Lifespan(Protocol):
         """Begin and end one worker's life."""
 
 
-def build_api(lifespan: Lifespan, metrics: RequestMetrics | None = None, *, patience_s: float = PATIENCE_S) -> FastAPI:
+def build_api(
+    lifespan: Lifespan,
+    metrics: RequestMetrics | None = None,
+    *,
+    patience_s: float = PATIENCE_S,
+    audio_url: str | None = None,
+) -> FastAPI:
     """Return the application; `metrics` counts its requests, in a registry others may share, shown at /metrics.
 
-    A hot call that would have to wait longer than `patience_s` is refused at once.
+    A hot call that would have to wait longer than `patience_s` is refused at once. `audio_url` is where the player
+    page finds sounds.
     """
     metrics = metrics or RequestMetrics()
     app = HotApi(
@@ -74,6 +81,7 @@ def build_api(lifespan: Lifespan, metrics: RequestMetrics | None = None, *, pati
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.metrics = metrics
+    app.state.audio_url = audio_url
     # The hot calls first. Not include_router: it puts a look-up of its own in front of every request.
     for module in (
         next_tracks,

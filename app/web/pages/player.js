@@ -43,6 +43,7 @@ class Player {
   /** Come up: the map, ways to start, and the station of the address, if it names one. */
   async begin() {
     await this.#act(async () => {
+      this.clock.useSounds((await (await this.segue.request("GET", "/assets/sounds.json")).json()).audio_url);
       await this.#loadMap("stable");
       this.#offerStarts();
     });

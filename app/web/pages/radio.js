@@ -12,6 +12,7 @@ export class Radio extends EventTarget {
   #stream = null;
   #reasons = {};
   #isGoing = false;
+  #isReturning = false;
 
   /** `isKnown`: whether the listener may have been heard of before. */
   constructor(segue, listenerId, isKnown) {
@@ -86,15 +87,14 @@ export class Radio extends EventTarget {
 
   async #goOn(type) {
     const left = this.now;
-    const next = this.next ?? this.#left()[0];
-    if (left) {
-      if (type === "skipped") this.heard.at(-1).skipped = true;
-      // What comes next was chosen before; only a skip may change that.
-      if (type === "skipped") await this.#report("skipped", left.track_id);
-      else void this.#report("finished", left.track_id, { choose: false });
+    if (left && type === "skipped") {
+      this.heard.at(-1).skipped = true;
+      await this.#report("skipped", left.track_id); // what comes next may change
+    } else if (left) {
+      void this.#report("finished", left.track_id, { choose: false });
     }
-    const chosen = (type === "skipped" ? this.next : next) ?? next;
-    if (chosen) await this.play(chosen);
+    const chosen = this.next ?? this.#left()[0];
+    if (chosen) void this.play(chosen).catch((error) => this.#trouble(error));
     else this.#tell("dry");
   }
 
@@ -167,14 +167,15 @@ export class Radio extends EventTarget {
 
   /** Report; the answer is the newest ranking. Away from the server the music goes on with what is left of the last. */
   async #report(type, trackId, { choose = true } = {}) {
-    try {
-      const asking = { n: SHOWN, ...this.station.rules };
-      const answer = await this.#inTurn(() => this.listener.report(type, trackId, asking));
-      this.take(answer);
-      this.#away(false);
-    } catch (error) {
-      if (!(error instanceof Unavailable)) throw error;
-      this.#away(true);
+    if (this.isAway) {
+      this.listener.keep(type, trackId);
+    } else {
+      try {
+        this.take(await this.#inTurn(() => this.listener.report(type, trackId, { n: SHOWN, ...this.station.rules })));
+      } catch (error) {
+        if (!(error instanceof Unavailable)) throw error;
+        this.#leave();
+      }
     }
     if (choose) await this.#choose();
   }
@@ -224,32 +225,48 @@ export class Radio extends EventTarget {
       n: SHOWN,
       artistGap: this.station.gap,
       signal: stream.signal,
-      onState: (state) => this.#connection(state),
+      onState: (state) => (state === "lost" ? this.#leave() : this.#comeBack()),
     });
     try {
       for await (const { event, data } of told) if (event === "next" && !data.degraded.length) this.take(data);
     } catch (error) {
-      this.dispatchEvent(new CustomEvent("trouble", { detail: error }));
+      this.#trouble(error);
     }
   }
 
-  async #connection(state) {
-    if (state === "lost") return this.#away(true);
-    if (!this.isAway) return;
+  /** The server is gone: say so, and look for it until it is back. */
+  async #leave() {
+    if (this.isAway) return;
+    this.#away(true);
+    while (this.isAway) {
+      await new Promise((resolve) => setTimeout(resolve, 500 + Math.random() * 1000));
+      await this.#comeBack();
+    }
+  }
+
+  /** Tell the server what it missed, if it answers. */
+  async #comeBack() {
+    if (!this.isAway || this.#isReturning) return;
+    this.#isReturning = true;
     try {
       const sent = await this.#inTurn(() => this.listener.flush());
-      this.#away(false, sent);
       this.take(await this.listener.next({ n: SHOWN, ...this.station.rules }));
-      if (!this.next) await this.#choose();
+      this.#away(false, sent);
+      await this.#choose();
     } catch (error) {
-      if (!(error instanceof Unavailable)) this.dispatchEvent(new CustomEvent("trouble", { detail: error }));
+      if (!(error instanceof Unavailable)) this.#trouble(error);
+    } finally {
+      this.#isReturning = false;
     }
   }
 
   #away(isAway, sent = 0) {
-    if (this.isAway === isAway) return;
     this.isAway = isAway;
     this.dispatchEvent(new CustomEvent("away", { detail: { isAway, sent } }));
+  }
+
+  #trouble(error) {
+    this.dispatchEvent(new CustomEvent("trouble", { detail: error }));
   }
 
   /** One after the other: what was heard first is told first. */

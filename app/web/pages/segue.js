@@ -152,7 +152,7 @@ export class Listener {
 
   /** Report what the listener did, and return what comes next. Throws Unavailable, and keeps the event. */
   async report(type, trackId, asked = {}) {
-    const event = { event_id: randomId(), type, track_id: trackId, at: new Date().toISOString() };
+    const event = this.#event(type, trackId);
     this.#hear(type, trackId);
     if (!this.consent) return this.#ranked({ ...asked, event: { type, track_id: trackId } });
     this.outbox.add(event);
@@ -168,6 +168,12 @@ export class Listener {
       if (error instanceof Refused && !error.isOfTheKey) this.outbox.done([event.event_id]); // it would be refused for ever
       throw error;
     }
+  }
+
+  /** Keep an event, to be sent before the next call: for a page that knows that nobody would answer now. */
+  keep(type, trackId) {
+    this.#hear(type, trackId);
+    this.outbox?.add(this.#event(type, trackId));
   }
 
   /** Send the events that wait, oldest first, up to the one named; return how many. */
@@ -236,6 +242,10 @@ export class Listener {
     const who = this.consent ? { listener_id: this.listenerId } : { consent: false };
     const recent = asked.event && this.recent.at(-1) === asked.event.track_id ? this.recent.slice(0, -1) : this.recent;
     return this.segue.json("POST", "/v1/next", { body: { ...who, recent, ...asked }, signal });
+  }
+
+  #event(type, trackId) {
+    return { event_id: randomId(), type, track_id: trackId, at: new Date().toISOString() };
   }
 
   #hear(type, trackId) {

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,6 +23,7 @@ router = APIRouter(include_in_schema=False)
 
 FOLDER = Path(__file__).parents[1] / "pages"
 READING = ["GET", "HEAD"]
+SOUNDS = f"{ASSETS}sounds.json"
 # Nothing from elsewhere, nothing inline, in nobody's frame.
 POLICY = (
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -71,6 +74,13 @@ async def show_dashboard(request: Request) -> Response:
     return _answer(request, "dashboard.html")
 
 
+@router.api_route(SOUNDS, methods=READING)
+async def show_sounds(request: Request) -> Response:
+    """Show where the sounds of tracks are, if the operator told."""
+    told = to_json({"audio_url": request.app.state.audio_url})
+    return Response(told, headers={**HEADERS, "Content-Type": "application/json"})
+
+
 @router.api_route(f"{ASSETS}{{name:path}}", methods=READING)
 async def show_asset(request: Request, name: str) -> Response:
     """Show a script, a style sheet or a picture of the pages."""
@@ -81,10 +91,19 @@ def _answer(request: Request, name: str) -> Response:
     asset = assets().get(name)
     if asset is None:
         raise NoSuchRoute(f"Expected a file of the pages, got {name[:80]!r}.")
-    headers = {**HEADERS, "ETag": asset.etag}
+    headers = {**HEADERS, **_hearing(request.app.state.audio_url), "ETag": asset.etag}
     if asset.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(asset.content, headers={**headers, "Content-Type": asset.media_type})
+
+
+@cache
+def _hearing(audio_url: str | None) -> dict[str, str]:
+    """Let pages play what lies on the server that the operator named, and on no other."""
+    server = urlsplit(audio_url or "")
+    if not server.netloc:
+        return {}
+    return {"Content-Security-Policy": f"{POLICY}; media-src 'self' {server.scheme}://{server.netloc}"}
 
 
 def _asset(file: Path) -> Asset:

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
+from app.main import create_app
+from app.settings import Settings
 from app.web.routes.pages import FOLDER, assets
+from tests.web.conftest import served
 
 ROOT = Path(__file__).parents[3]
 
@@ -61,6 +65,29 @@ def test_a_page_can_only_be_read(service: httpx.Client) -> None:
 def test_pages_need_no_key_and_everything_they_ask_does(service: httpx.Client) -> None:
     """They are not part of the API, whose description says who may what."""
     assert not {"/", "/dashboard", "/assets/{name}"} & service.get("/openapi.json").json()["paths"].keys()
+
+
+def test_the_page_hears_from_where_the_operator_said_and_from_nowhere_else(service: httpx.Client) -> None:
+    """A server of sounds joins the policy; without one, and with a path of our own, nothing does."""
+    assert service.get("/assets/sounds.json").json() == {"audio_url": None}
+    assert "media-src" not in service.get("/").headers["content-security-policy"]
+    for url, added in [
+        ("https://sounds.example:8443/{track_id}.mp3", "https://sounds.example:8443"),
+        ("/s/{track_id}", ""),
+    ]:
+        app = create_app(Settings(audio_url=url, redis_url="unix:///nobody-listens"))
+        with served(app) as client:
+            assert client.get("/assets/sounds.json").json() == {"audio_url": url}
+            policy = client.get("/").headers["content-security-policy"]
+            assert policy.partition("media-src 'self' ")[2] == added
+
+
+@pytest.mark.parametrize(
+    "url", ["https://sounds.example/song.mp3", "//x/{track_id}", "https://a/{track_id}; script-src *"]
+)
+def test_what_is_no_place_of_sounds_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="audio_url"):
+        Settings(audio_url=url)
 
 
 @pytest.mark.slow
