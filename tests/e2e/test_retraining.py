@@ -8,7 +8,7 @@ import pytest
 
 from app.stores.checkpoints import CheckpointStore
 from app.stores.labels import promote
-from tests.e2e.retraining import RUNS, SESSION, begin, carrier_of, events_of, heard, recipes, show, until
+from tests.e2e.retraining import QUICKLY, RUNS, SESSION, begin, carrier_of, events_of, heard, recipes, show, until
 from tests.e2e.service import Service
 from tests.serving.conftest import draft
 from tests.stores import conftest as stores
@@ -31,7 +31,7 @@ def store(home: Path) -> CheckpointStore:
 def service(store: CheckpointStore, home: Path) -> Iterator[Service]:
     """One that collects what is heard at once, with two recipes of its own."""
     recipes(home / "data")
-    with Service(store.root, home / "data", collect_interval_s="0.2") as running:
+    with Service(store.root, home / "data", **QUICKLY) as running:
         yield running
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.stores.checkpoints import CheckpointStore
 from app.stores.labels import promote
-from tests.e2e.retraining import RUNS, begin, carrier_of, heard, recipes, show, until
+from tests.e2e.retraining import QUICKLY, RUNS, begin, carrier_of, heard, recipes, show, until
 from tests.e2e.service import Service
 from tests.faults.processes import children
 from tests.serving.conftest import draft
@@ -35,7 +35,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     store = CheckpointStore(home / "model_store")
     promote(store.root, "stable", store.publish(draft(1)).checkpoint_id)
     recipes(home / "data")
-    with Service(store.root, home / "data", collect_interval_s="0.2") as running:
+    with Service(store.root, home / "data", **QUICKLY) as running:
         heard(running, 60)
         yield running
 

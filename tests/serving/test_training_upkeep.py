@@ -97,7 +97,7 @@ def test_a_run_that_fell_silent_elsewhere_is_queued_again(
     run = with_carrier(runs, "another-machine:1:a")
     upkeep.look()
     assert runs.get(run.run_id).state is RunState.RUNNING
-    redis.hincrby(f"{PREFIX}training:run:{run.run_id}", "alive_at", -60)
+    redis.hincrby(f"{PREFIX}training:run:{run.run_id}", "alive_at", -90)
     upkeep.look()
     assert runs.get(run.run_id).state is RunState.QUEUED
 
