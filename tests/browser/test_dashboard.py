@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -14,8 +13,6 @@ from tests.browser.test_accessibility import faults
 from tests.e2e.retraining import heard, recipes
 from tests.e2e.service import Service
 from tests.serving.conftest import draft
-
-PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ const MEANS = {
   canary: "answers a share of them, always the same ones",
   shadow: "computes beside, answers nobody",
 };
+const BACK = { stable: "Roll back", canary: "Take away", shadow: "Take away" };
 
 /** The labels on the page. `doing(action)` runs what may fail and says how it went. */
 export class Labels {
@@ -55,12 +56,12 @@ export class Labels {
   }
 
   async #rollBack(label) {
-    const text =
-      label === "stable"
-        ? "The checkpoint that was stable before answers again, from the next seconds on."
-        : `Whatever ${label} was before it is again; nothing, if it was nothing.`;
-    if (!(await sure(`Roll ${label} back?`, text, "Roll back"))) return;
-    await this.doing(`${label} was rolled back.`, () =>
+    const isStable = label === "stable";
+    const text = isStable
+      ? "The checkpoint that was stable before answers again, from the next seconds on."
+      : "From the next seconds on it has no part in anything. The checkpoint itself stays.";
+    if (!(await sure(isStable ? "Roll stable back?" : `Take ${label} away?`, text, BACK[label]))) return;
+    await this.doing(isStable ? "stable was rolled back." : `There is no ${label} any more.`, () =>
       this.segue.request("POST", `${PATH}/${label}/rollback`, { headers: { "If-Match": this.#etag }, attempts: 1 }),
     );
   }
@@ -84,7 +85,7 @@ export class Labels {
         ? element(
             "div",
             { class: "choices" },
-            element("button", { "aria-label": `Roll ${label} back`, on: { click: () => this.#rollBack(label) } }, "Roll back"),
+            element("button", { "aria-label": `${BACK[label]}: ${label}`, on: { click: () => this.#rollBack(label) } }, BACK[label]),
           )
         : null,
     );

@@ -65,7 +65,7 @@ export class Plot {
       padding: [10, hasRight ? 0 : 8, 0, 0],
       cursor: { y: false, points: { size: 7 } },
       scales: {
-        x: this.x === "time" ? { time: true } : { time: false, range: (_plot, low, high) => [low - 0.2, high + 0.2] },
+        x: this.x === "time" ? { time: true } : { time: false, range: (_plot, low, high) => (low === high ? [low - 1, low + 1] : [low - 0.2, high + 0.2]) },
         left: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] },
         right: {},
       },

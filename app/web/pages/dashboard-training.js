@@ -94,7 +94,7 @@ export class Training {
   #list() {
     const over = this.#runs.filter((run) => !UNDER_WAY.has(run.state)).slice(0, 8);
     if (!over.length) {
-      this.past.replaceChildren(element("p", { class: "soft" }, "No run is over yet. They are carried out by segue worker."));
+      this.past.replaceChildren(element("p", { class: "soft" }, "No run is over yet."));
       return;
     }
     const columns = ["run", "", "recipe", "took", "recall@20", "MRR@20", "came of it"];
