@@ -20,7 +20,7 @@ from app.stores.training_jobs import TrainingJobs
 from app.stores.training_runs import TrainingRuns
 
 INTERVAL_S = 2.0
-# Whoever carries a run says twice a second that it is alive, but gives way to everything else on its machine, and is late
+# Whoever carries a run says twice a second that it is alive, but gives way to all else on its machine, and is late
 # where that takes all there is. On the same machine a process that is gone is seen at once.
 SILENT_S = 60.0
 MOST_ATTEMPTS = 5
