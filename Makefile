@@ -15,10 +15,12 @@ TORCH_INDEX ?=
 READY := $(VENV)/.ready
 
 MINUTES ?= 3
+# The model store that pictures show.
+STORE ?= model_store
 # Test processes side by side. One thread each: on a busy core two threads of a matrix product wait for each other.
 TEST_JOBS ?= auto
 
-.PHONY: run test test-faults test-kills lint types format docs bench bench-quality bench-serving clean demo help
+.PHONY: run test test-faults test-kills lint types format docs bench bench-quality bench-serving demo-day pictures clean demo help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -57,7 +59,7 @@ docs: $(READY) ## write the generated pages again
 	$(BIN)/segue docs
 
 bench: $(READY) ## print what the benchmarks measure
-	@ls benchmarks/*.py | grep -v -e quality_ -e serving_ | sed 's|/|.|; s|\.py$$||; s|^|$(BIN)/python -m |'
+	@ls benchmarks/*.py | grep -v -e quality_ -e serving_ -e day_ | sed 's|/|.|; s|\.py$$||; s|^|$(BIN)/python -m |'
 
 bench-quality: $(READY) ## how good each recipe is; DATA=... RECIPES=... CHECK=1
 	$(BIN)/python -m benchmarks.quality $(if $(DATA),--data $(DATA)) $(if $(RECIPES),--recipes $(RECIPES)) \
@@ -66,6 +68,12 @@ bench-quality: $(READY) ## how good each recipe is; DATA=... RECIPES=... CHECK=1
 bench-serving: $(READY) ## how many requests a second, how soon; TRACKS=... RATE=... CHECK=1 PEER=none OVERLOAD=1
 	$(BIN)/python -m benchmarks.serving $(if $(TRACKS),--tracks $(TRACKS)) $(if $(RATE),--rate $(RATE)) \
 		$(if $(PEER),--peer $(PEER)) $(if $(OVERLOAD),--overload) $(if $(CHECK),--check)
+
+demo-day: $(READY) ## the life of a model in one scripted day, drawn as demo-day/day.png; some minutes
+	$(BIN)/python -m benchmarks.demo_day
+
+pictures: $(READY) ## take the pictures of the player again, of the model in STORE
+	PICTURES_FROM=$(STORE) $(BIN)/python -m pytest -m long tests/browser/test_pictures.py
 
 clean: ## remove the environment and the caches; data and checkpoints stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from app.domain.api_keys import Scope, new_key
+from app.settings import Settings
 from app.stores.api_keys import ApiKeyFile
 from app.stores.checkpoints import CheckpointStore
 from tests.e2e.service import Service
@@ -106,3 +107,27 @@ def test_a_service_on_the_network_without_keys_does_not_start(tmp_path: Path, ho
     assert ran.stderr.startswith("segue: Expected an API key before listening on")
     assert "segue keys create" in ran.stderr
     assert "SEGUE_OPEN_WITHOUT_KEYS" in ran.stderr
+
+
+def test_every_worker_follows_within_two_seconds_as_it_ships(checkpoints: CheckpointStore, tmp_path: Path) -> None:
+    """A worker looks an interval after the change at the latest; the rest of the two seconds is for loading.
+
+    A clock would tell more of the machine than of the promise. So the interval that ships is held against it, and with
+    that very interval all of three workers follow, whichever of them was told.
+    """
+    interval_s = Settings.model_fields["reload_interval_s"].default
+    assert interval_s <= 2.0 / 2
+    later = checkpoints.publish(draft(2)).checkpoint_id
+    with Service(checkpoints.root, tmp_path / "data", workers=3, reload_interval_s=str(interval_s)) as service:
+        told = service.http.put("/v1/models/labels/stable", json={"checkpoint_id": later}, headers={"If-Match": "*"})
+        assert told.status_code == 200, told.text
+        deadline = monotonic() + SOON_S
+        while swaps(service.log, later) < 3:
+            assert monotonic() < deadline, service.log
+            sleep(0.05)
+        assert service.next("ann", n=1)["checkpoint_id"] == later
+
+
+def swaps(log: str, checkpoint_id: str) -> int:
+    """Count the workers that say they have swapped a checkpoint in."""
+    return sum("checkpoint_swapped_in" in line and checkpoint_id in line for line in log.splitlines())

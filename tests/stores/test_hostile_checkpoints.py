@@ -57,7 +57,7 @@ def put(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def reweigh(folder: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
+def reweigh(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
     weights = {name: tensor.clone() for name, tensor in load_file(folder / WEIGHTS_FILE).items()}
     change(weights)
     (folder / WEIGHTS_FILE).unlink()
