@@ -1,8 +1,12 @@
 """The player as tests work it: by its words, as a person or a screen reader finds them."""
 
 import re
+from time import monotonic
 
 from playwright.sync_api import Locator, Page, expect
+
+# A machine may have more to do than this test.
+WAIT_S = 20.0
 
 
 class Player:
@@ -71,8 +75,11 @@ class Player:
         return found
 
     def until(self, condition: str) -> None:
-        """Wait until a line of JavaScript is true in the page."""
-        self.page.wait_for_function(condition)
+        """Wait until a line of JavaScript is true in the page, whose policy lets nobody wait inside of it."""
+        deadline = monotonic() + WAIT_S
+        while not self.page.evaluate(condition):
+            assert monotonic() < deadline, f"never came true: {condition}"
+            self.page.wait_for_timeout(50)
 
     def wait_for_fragment(self, pattern: str) -> None:
         """Wait until the page's address tells the station."""

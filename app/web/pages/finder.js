@@ -20,7 +20,8 @@ export class Finder {
     Object.assign(this, { search, tags, onPick });
     made += 1;
     const id = `finder-${made}`;
-    this.list = element("div", { class: "found", id: `${id}-list`, role: "listbox", "aria-label": label, hidden: true });
+    const listId = `${id}-list`;
+    this.list = element("div", { class: "found", id: listId, role: "listbox", "aria-label": label, hidden: true });
     this.says = element("p", { class: "spoken", role: "status" });
     this.field = element("input", {
       type: "search",
@@ -55,7 +56,8 @@ export class Finder {
     const asking = (this.#asking = new AbortController());
     try {
       const tracks = await this.search(text, asking.signal);
-      if (!asking.signal.aborted) this.#show([...named(text, tracks, this.tags()), ...tracks.slice(0, MOST.track).map(ofTrack)]);
+      if (asking.signal.aborted) return;
+      this.#show([...named(text, tracks, this.tags()), ...tracks.slice(0, MOST.track).map(ofTrack)]);
     } catch (error) {
       if (error.name !== "AbortError") this.says.textContent = error.message;
     }
@@ -69,13 +71,19 @@ export class Finder {
     for (const [place, option] of options.entries()) {
       if (group?.dataset.kind !== option.kind) {
         const title = element("p", { class: "found-kind", "aria-hidden": "true" }, TITLES[option.kind]);
-        group = element("div", { role: "group", "aria-label": TITLES[option.kind], dataset: { kind: option.kind } }, title);
+        const { kind } = option;
+        group = element("div", { role: "group", "aria-label": TITLES[kind], dataset: { kind } }, title);
         this.list.append(group);
       }
       group.append(
         element(
           "div",
-          { role: "option", id: `${this.field.id}-${place}`, "aria-selected": "false", on: { click: () => this.#pick(place) } },
+          {
+            role: "option",
+            id: `${this.field.id}-${place}`,
+            "aria-selected": "false",
+            on: { click: () => this.#pick(place) },
+          },
           element("span", {}, option.title),
           element("span", { class: "soft" }, option.more),
         ),
@@ -139,12 +147,12 @@ export const ofTrack = (track) => ({
 /** Return the artists and tags that what was typed may mean: those of the tracks found, and tags that begin so. */
 function named(text, tracks, tags) {
   const words = plain(text);
-  const artists = new Map();
-  for (const { artist } of tracks) if (artist && plain(artist).includes(words)) artists.set(artist, (artists.get(artist) ?? 0) + 1);
+  const artists = new Set();
+  for (const { artist } of tracks) if (artist && plain(artist).includes(words)) artists.add(artist);
   const meant = new Set([...tags, ...tracks.flatMap((track) => [track.genre, ...track.tags])]);
   const fitting = [...meant].filter((tag) => tag && plain(tag).startsWith(words)).sort((a, b) => a.length - b.length);
   return [
-    ...[...artists.keys()].slice(0, MOST.artist).map((name) => option("artist", name, "Artist")),
+    ...[...artists].slice(0, MOST.artist).map((name) => option("artist", name, "Artist")),
     ...fitting.slice(0, MOST.tag).map((name) => option("tag", name, "Tag")),
   ];
 }

@@ -13,7 +13,15 @@ import { UpNext } from "./upnext.js";
 
 const LISTENER_AT = "segue-player";
 const SPEEDS = [1, 2, 5, 10, 20, 60, 120];
+const FILES = { "save-m3u8": "application/vnd.apple.mpegurl", "save-xspf": "application/xspf+xml" };
 const STARTS = { tags: 6, tracks: 6 };
+const ADVENTURES = [
+  "always the most probable",
+  "close to the path",
+  "now and then a surprise",
+  "often a surprise",
+  "anything goes",
+];
 const DRAWINGS = {
   theme: ["M12 3a9 9 0 1 0 9 9 7 7 0 0 1-9-9"],
   like: ["M12 20s-8-4.600-8-11a4.500 4.500 0 0 1 8-2.800A4.500 4.500 0 0 1 20 9c0 6.400-8 11-8 11"],
@@ -34,8 +42,15 @@ class Player {
     this.radio = new Radio(this.segue, ...rememberedListener());
     this.clock = new Clock();
     this.notice = new Notice();
-    this.map = new SongMap(byId("map"), { word: byId("map-word"), legend: byId("legend"), onPlay: (id) => this.#act(() => this.#playId(id)) });
-    this.upNext = new UpNext(byId("tracks"), { onPlay: (track) => this.#act(() => this.radio.play(track)), why: (id) => this.#why(id) });
+    this.map = new SongMap(byId("map"), {
+      word: byId("map-word"),
+      legend: byId("legend"),
+      onPlay: (id) => this.#act(() => this.#playId(id)),
+    });
+    this.upNext = new UpNext(byId("tracks"), {
+      onPlay: (track) => this.#act(() => this.radio.play(track)),
+      why: (id) => this.#why(id),
+    });
     this.#draw();
     this.#listen();
   }
@@ -58,10 +73,18 @@ class Player {
     byId("save-m3u8").append(icon(...DRAWINGS.save), "M3U8");
     byId("save-xspf").append(icon(...DRAWINGS.save), "XSPF");
     themed(byId("theme"));
-    const found = { search: (text, signal) => withKey(() => this.segue.search(text, { limit: 12, signal })), tags: () => this.map.tags };
-    this.finder = new Finder(byId("finder"), { label: "Play a song, an artist, a tag", ...found, onPick: (seed) => this.#tuneTo(new Station({ ...this.#dials(), seeds: [seed] })) });
-    new Finder(byId("mix-finder"), { label: "Something else as well", ...found, onPick: (seed) => this.#change({ seeds: [...this.radio.station.seeds, seed] }) });
-    new Finder(byId("to-finder"), { label: "Where it ends", ...found, onPick: (to) => this.#change({ to }) });
+    const finder = (id, label, onPick) =>
+      new Finder(byId(id), {
+        label,
+        onPick,
+        search: (text, signal) => withKey(() => this.segue.search(text, { limit: 12, signal })),
+        tags: () => this.map.tags,
+      });
+    this.finder = finder("finder", "Play a song, an artist, a tag", (seed) => this.#startFrom(seed));
+    finder("mix-finder", "Something else as well", (seed) =>
+      this.#change({ seeds: [...this.radio.station.seeds, seed] }),
+    );
+    finder("to-finder", "Where it ends", (to) => this.#change({ to }));
   }
 
   #listen() {
@@ -86,9 +109,7 @@ class Player {
     byId("zoom-in").addEventListener("click", () => this.map.zoom(1.6));
     byId("zoom-out").addEventListener("click", () => this.map.zoom(1 / 1.6));
     byId("share").addEventListener("click", async () => (byId("kept").textContent = await share(radio.station)));
-    for (const [id, type] of [["save-m3u8", "application/vnd.apple.mpegurl"], ["save-xspf", "application/xspf+xml"]]) {
-      byId(id).addEventListener("click", () => this.#act(async () => (byId("kept").textContent = await save(radio, type))));
-    }
+    for (const [id, type] of Object.entries(FILES)) byId(id).addEventListener("click", () => this.#save(type));
     for (const id of ["adventure", "gap", "way"]) {
       byId(id).addEventListener("input", () => this.#sayDials());
       byId(id).addEventListener("change", () => this.#change(this.#dials()));
@@ -143,7 +164,7 @@ class Player {
       ...[...tags, ...tracks].map((seed) =>
         element(
           "button",
-          { class: `start ${seed.kind}`, on: { click: () => this.#tuneTo(new Station({ ...this.#dials(), seeds: [seed] })) } },
+          { class: `start ${seed.kind}`, on: { click: () => this.#startFrom(seed) } },
           element("span", {}, seed.label),
           seed.more ? element("span", { class: "soft" }, seed.more) : null,
         ),
@@ -159,6 +180,16 @@ class Player {
       const known = async (seed) => (seed?.kind === "track" ? ofTrack(await this.segue.track(seed.name)) : seed);
       const seeds = await Promise.all(station.seeds.map(known));
       this.#tuneTo(station.with({ seeds, to: await known(station.to) }));
+    });
+  }
+
+  #startFrom(seed) {
+    return this.#tuneTo(new Station({ ...this.#dials(), seeds: [seed] }));
+  }
+
+  #save(mediaType) {
+    return this.#act(async () => {
+      byId("kept").textContent = await save(this.radio, mediaType);
     });
   }
 
@@ -181,7 +212,7 @@ class Player {
   async #playId(trackId) {
     if (!this.radio.station) {
       const track = await this.segue.track(trackId);
-      return this.#tuneTo(new Station({ ...this.#dials(), seeds: [ofTrack(track)] }));
+      return this.#startFrom(ofTrack(track));
     }
     return this.radio.play(await this.segue.track(trackId));
   }
@@ -196,7 +227,8 @@ class Player {
     byId("facts").textContent = [track.year, track.genre, ...track.tags.slice(0, 3)].filter(Boolean).join(" · ");
     byId("block").replaceChildren(icon(...DRAWINGS.block), element("span", {}, `No more ${track.artist}`));
     document.title = `${track.title}, ${track.artist} · Segue`;
-    if (navigator.mediaSession) navigator.mediaSession.metadata = new MediaMetadata({ title: track.title, artist: track.artist });
+    const { title, artist } = track;
+    if (navigator.mediaSession) navigator.mediaSession.metadata = new MediaMetadata({ title, artist });
     this.#hideWhy();
     this.#showLiked();
     this.#showHeard();
@@ -213,7 +245,14 @@ class Player {
       ...this.radio.heard
         .slice(-12)
         .reverse()
-        .map((track) => element("li", { class: track.skipped ? "skipped" : "" }, element("span", {}, track.title), element("span", { class: "soft" }, track.artist + (track.skipped ? ", skipped" : "")))),
+        .map(({ title, artist, skipped }) =>
+          element(
+            "li",
+            { class: skipped ? "skipped" : "" },
+            element("span", {}, title),
+            element("span", { class: "soft" }, skipped ? `${artist}, skipped` : artist),
+          ),
+        ),
     );
   }
 
@@ -224,7 +263,8 @@ class Player {
     const left = { ...ranking, tracks: ranking.tracks.filter((track) => !gone.has(track.track_id)) };
     this.upNext.show(left, before, next);
     this.map.ahead(left.tracks.slice(0, 8), next, plan);
-    byId("next-says").textContent = ranking.shortfall ?? (station.to && plan.length ? `${plan.length} tracks to ${station.to.label}` : "");
+    const way = station.to && plan.length ? `${plan.length} tracks to ${station.to.label}` : "";
+    byId("next-says").textContent = ranking.shortfall ?? way;
   }
 
   #showTime() {
@@ -251,15 +291,27 @@ class Player {
     to.hidden = !station.to;
     byId("to-finder").hidden = Boolean(station.to);
     if (station.to) {
-      const leave = element("button", { class: "plain round", "aria-label": `Do not travel to ${station.to.label}`, on: { click: () => this.#change({ to: null }) } }, icon(...DRAWINGS.close));
+      const leave = element(
+        "button",
+        {
+          class: "plain round",
+          "aria-label": `Do not travel to ${station.to.label}`,
+          on: { click: () => this.#change({ to: null }) },
+        },
+        icon(...DRAWINGS.close),
+      );
       to.replaceChildren(element("span", { class: "chip" }, station.to.label, leave));
     }
     this.#showRanking();
   }
 
   #showAway({ isAway, sent }) {
-    if (isAway) return this.notice.bad("The server does not answer. The music goes on with what was ranked before; what you hear is told later.");
-    this.notice.over(sent ? `The server is back, and was told of ${sent} ${sent === 1 ? "thing" : "things"} it missed.` : "The server is back.");
+    if (isAway) {
+      this.notice.bad("The server does not answer. The music goes on; what you hear is told later.");
+    } else {
+      const missed = `, and was told of ${sent} ${sent === 1 ? "thing" : "things"} it missed`;
+      this.notice.over(`The server is back${sent ? missed : ""}.`);
+    }
   }
 
   async #toggleWhy() {
@@ -293,8 +345,7 @@ class Player {
   #sayDials() {
     const { adventure, gap, way } = this.#dials();
     this.clock.speed = SPEEDS[Number(byId("speed").value)];
-    const bold = ["always the most probable", "close to the path", "now and then a surprise", "often a surprise", "anything goes"];
-    this.#say("adventure", bold[adventure === 0 ? 0 : Math.min(4, 1 + Math.floor(adventure / 26))]);
+    this.#say("adventure", ADVENTURES[adventure === 0 ? 0 : Math.min(4, 1 + Math.floor(adventure / 26))]);
     this.#say("gap", gap === 0 ? "artists may follow themselves" : `${gap} ${gap === 1 ? "track" : "tracks"} between`);
     this.#say("way", `${way} tracks`);
     this.#say("speed", this.clock.speed === 1 ? "as it plays" : `${this.clock.speed} times as fast`);

@@ -51,7 +51,8 @@ export class Radio extends EventTarget {
     const gap = this.station.gap !== station.gap;
     this.station = station;
     if (added.length) {
-      for (const seed of await this.#seedsOf(station.with({ seeds: added }))) await this.#report("seeded", seed.track_id);
+      const seeds = await this.#seedsOf(station.with({ seeds: added }));
+      for (const seed of seeds) await this.#report("seeded", seed.track_id);
     }
     if (gap) {
       this.#follow();
@@ -111,7 +112,8 @@ export class Radio extends EventTarget {
     const { artist } = this.now;
     await this.#inTurn(() => this.listener.block({ artist }));
     this.next = null;
-    if (this.ranking) this.ranking = { ...this.ranking, tracks: this.ranking.tracks.filter((t) => t.artist !== artist) };
+    const { ranking } = this;
+    if (ranking) this.ranking = { ...ranking, tracks: ranking.tracks.filter((track) => track.artist !== artist) };
     await this.goOn({ type: "skipped" });
   }
 
@@ -141,7 +143,8 @@ export class Radio extends EventTarget {
   /** Take in a ranking, whichever way it came; an older one than the newest says nothing new. */
   take(answer, { anew = false } = {}) {
     const newest = this.ranking;
-    if (newest?.checkpoint_id === answer.checkpoint_id && !(anew ? answer.seq >= newest.seq : answer.seq > newest.seq)) return;
+    const isNewer = anew ? answer.seq >= newest.seq : answer.seq > (newest?.seq ?? -1);
+    if (newest?.checkpoint_id === answer.checkpoint_id && !isNewer) return;
     if (newest && newest.seq !== answer.seq) this.before = places(newest);
     this.ranking = answer;
     if (newest && newest.checkpoint_id !== answer.checkpoint_id) this.#tell("model");

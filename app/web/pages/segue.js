@@ -16,6 +16,7 @@ export { Refused, Unavailable };
 
 const KEY_AT = "segue-key";
 const AT_ONCE = 200;
+const JSON_BODY = { "Content-Type": "application/json" };
 
 /** The key that a person typed, kept until the tab is closed; null where none was. */
 export const keptKey = () => sessionStorage.getItem(KEY_AT);
@@ -58,7 +59,7 @@ export class Segue {
     return this.json("POST", "/v1/playlists", { body: asked, signal });
   }
 
-  /** The same as a playlist file, as text: `application/vnd.apple.mpegurl`, `application/xspf+xml` or `application/jspf+json`. */
+  /** The same as a playlist file, as text: as `application/vnd.apple.mpegurl`, `…/xspf+xml` or `…/jspf+json`. */
   async playlistFile(asked, mediaType) {
     return (await this.request("POST", "/v1/playlists", { body: asked, accept: mediaType })).text();
   }
@@ -77,7 +78,7 @@ export class Segue {
       try {
         const response = await fetch(this.base + path, {
           method,
-          headers: { ...this.headers(body === undefined ? {} : { "Content-Type": "application/json" }), Accept: accept, ...headers },
+          headers: this.headers({ ...(body === undefined ? {} : JSON_BODY), Accept: accept, ...headers }),
           body: body === undefined ? undefined : JSON.stringify(body),
           signal,
           cache: "no-store",
@@ -165,7 +166,8 @@ export class Listener {
       }
       return answer;
     } catch (error) {
-      if (error instanceof Refused && !error.isOfTheKey) this.outbox.done([event.event_id]); // it would be refused for ever
+      // What is refused now would be refused for ever.
+      if (error instanceof Refused && !error.isOfTheKey) this.outbox.done([event.event_id]);
       throw error;
     }
   }

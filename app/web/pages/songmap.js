@@ -78,7 +78,9 @@ export class SongMap {
 
   /** Show the way so far; the newest step is travelled before one's eyes. */
   heard(tracks) {
-    const path = tracks.map((track) => ({ ...this.#points.get(track.track_id), skipped: track.skipped, title: track.title })).filter((point) => "x" in point);
+    const path = tracks
+      .map(({ track_id, skipped, title }) => ({ ...this.#points.get(track_id), skipped, title }))
+      .filter((point) => "x" in point);
     const moves = path.length > 1 && path.length > this.#path.length;
     this.#path = path;
     const titles = tracks.slice(-5).map((track) => track.title).join(", then ");
@@ -88,7 +90,9 @@ export class SongMap {
 
   /** Show what may come: the candidates by their probability, what plays next, and the way ahead where there is one. */
   ahead(candidates, next, plan) {
-    this.candidates = candidates.map((track) => ({ point: this.#points.get(track.track_id), probability: track.probability })).filter((one) => one.point);
+    this.candidates = candidates
+      .map(({ track_id, probability }) => ({ point: this.#points.get(track_id), probability }))
+      .filter((one) => one.point);
     this.#next = next ? this.#points.get(next.track_id) : null;
     this.#ways = plan.map((track) => this.#points.get(track.track_id)).filter(Boolean);
     this.#draw();
@@ -98,7 +102,7 @@ export class SongMap {
     const zoom = Math.min(16, Math.max(1, this.#view.zoom * factor));
     const centre = at ?? this.#path.at(-1) ?? this.#view;
     const share = 1 - this.#view.zoom / zoom;
-    this.#view = this.#within({ x: this.#view.x + (centre.x - this.#view.x) * share, y: this.#view.y + (centre.y - this.#view.y) * share, zoom });
+    this.#view = this.#within({ ...between(this.#view, centre, share), zoom });
     this.#draw();
   }
 
@@ -263,7 +267,9 @@ export class SongMap {
     pen.lineWidth = 3;
     pen.strokeStyle = this.accent;
     this.#line(pen, recent);
-    for (const point of recent.slice(0, -1)) this.#spot(pen, point, 4, point.skipped ? this.sheet : point.colour, this.ink);
+    for (const point of recent.slice(0, -1)) {
+      this.#spot(pen, point, 4, point.skipped ? this.sheet : point.colour, this.ink);
+    }
     const [x, y] = this.#onScreen(at);
     pen.globalAlpha = 0.25;
     pen.fillStyle = this.accent;
@@ -304,7 +310,9 @@ export class SongMap {
     pen.moveTo(...at[0]);
     for (let n = 0; n + 1 < at.length; n += 1) {
       const [a, b, c, d] = [at[n - 1] ?? at[n], at[n], at[n + 1], at[n + 2] ?? at[n + 1]];
-      pen.bezierCurveTo(b[0] + (c[0] - a[0]) / 6, b[1] + (c[1] - a[1]) / 6, c[0] - (d[0] - b[0]) / 6, c[1] - (d[1] - b[1]) / 6, ...c);
+      const leaving = [0, 1].map((axis) => b[axis] + (c[axis] - a[axis]) / 6);
+      const arriving = [0, 1].map((axis) => c[axis] - (d[axis] - b[axis]) / 6);
+      pen.bezierCurveTo(...leaving, ...arriving, ...c);
     }
     pen.stroke();
   }
@@ -333,7 +341,8 @@ export class SongMap {
     if (!point) return;
     const [x, y] = this.#onScreen(point);
     this.word.textContent = [point.title, point.artist, point.genre].filter(Boolean).join(" · ");
-    this.word.style.insetInlineStart = `${Math.min(this.width - this.word.offsetWidth - 8, Math.max(8, x - this.word.offsetWidth / 2))}px`;
+    const wide = this.word.offsetWidth;
+    this.word.style.insetInlineStart = `${Math.min(this.width - wide - 8, Math.max(8, x - wide / 2))}px`;
     this.word.style.top = `${y > 50 ? y - 42 : y + 16}px`;
   }
 
@@ -345,7 +354,9 @@ export class SongMap {
       if (Math.hypot(dx, dy) > 4) this.#grabbed = true;
       if (!this.#grabbed) return;
       const { zoom } = start.view;
-      this.#view = this.#within({ x: start.view.x - dx / (zoom * (this.width / 2)), y: start.view.y - dy / (zoom * (this.height / 2)), zoom });
+      const x = start.view.x - dx / (zoom * (this.width / 2));
+      const y = start.view.y - dy / (zoom * (this.height / 2));
+      this.#view = this.#within({ x, y, zoom });
       this.#draw();
     };
     const drop = (dropped) => {

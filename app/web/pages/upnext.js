@@ -21,7 +21,8 @@ export class UpNext {
       const ranked = ranking.tracks.find((track) => track.track_id === next.track_id) ?? { ...next, rank: null };
       tracks.splice(this.shown - 1, 1, ranked);
     }
-    const most = Math.max(...tracks.map((track) => track.probability), ...tracks.map((t) => before.get(t.track_id)?.probability ?? 0), 1e-9);
+    const was = (track) => before.get(track.track_id)?.probability ?? 0;
+    const most = Math.max(1e-9, ...tracks.map((track) => Math.max(track.probability, was(track))));
     const tops = new Map([...this.#rows].map(([id, row]) => [id, row.getBoundingClientRect().top]));
     const rows = new Map(tracks.map((track) => [track.track_id, this.#rows.get(track.track_id) ?? this.#row(track)]));
     this.list.replaceChildren(...rows.values());
@@ -38,7 +39,12 @@ export class UpNext {
     const says = element("p", { class: "row-why", id: whyId, hidden: true, "aria-live": "polite" });
     const ask = element(
       "button",
-      { class: "plain round row-ask", "aria-expanded": "false", "aria-controls": whyId, "aria-label": `Why ${track.title}?` },
+      {
+        class: "plain round row-ask",
+        "aria-expanded": "false",
+        "aria-controls": whyId,
+        "aria-label": `Why ${track.title}?`,
+      },
       icon("M12 17v.1", "M9.2 9.2a2.9 2.9 0 1 1 4.4 2.5c-1 .6-1.6 1.2-1.6 2.3"),
     );
     ask.addEventListener("click", async () => {
@@ -55,7 +61,12 @@ export class UpNext {
       element(
         "button",
         { class: "row-play", on: { click: () => this.onPlay(track) } },
-        element("span", { class: "bar-place", "aria-hidden": "true" }, element("span", { class: "bar-now" }), element("span", { class: "bar-was" })),
+        element(
+          "span",
+          { class: "bar-place", "aria-hidden": "true" },
+          element("span", { class: "bar-now" }),
+          element("span", { class: "bar-was" }),
+        ),
         element("span", { class: "row-rank number", "aria-hidden": "true" }),
         element(
           "span",
@@ -82,8 +93,8 @@ export class UpNext {
     part("row-move").textContent = was ? (rise ? `${rise > 0 ? "▲" : "▼"}${Math.abs(rise)}` : "") : "new";
     part("row-move").dataset.rise = was ? Math.sign(rise) : "new";
     row.classList.toggle("is-next", isNext);
-    const after = isNext ? ", plays next" : "";
-    part("row-play").setAttribute("aria-label", `${track.title} by ${track.artist}, ${percent(track.probability)}${after}`);
+    const said = [`${track.title} by ${track.artist}`, percent(track.probability), ...(isNext ? ["plays next"] : [])];
+    part("row-play").setAttribute("aria-label", said.join(", "));
     const says = part("row-why");
     if (!says.hidden) part("row-ask").click(); // what it said was of the ranking before
   }
