@@ -43,18 +43,18 @@ class MappedCatalogue(Catalogue):
         self._tags = Lists(columns["tags"])
         self._lookups = Lookups(_lookup_arrays(table))
         self._rows: dict[str, int] = {}
-        self._tracks: dict[int, Track] = {}
+        self._kept: dict[int, Track] = {}
         self._songs: dict[int, Sequence[int]] = {}
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
     def __getitem__(self, index: int) -> Track:
-        track = self._tracks.get(index)
+        track = self._kept.get(index)
         if track is None:
-            if len(self._tracks) >= _TRACKS_REMEMBERED:
-                self._tracks.clear()
-            track = self._tracks[index] = self._built(range(len(self))[index])
+            if len(self._kept) >= _TRACKS_REMEMBERED:
+                self._kept.clear()
+            track = self._kept[index] = self._built(range(len(self))[index])
         return track
 
     def __iter__(self) -> Iterator[Track]:
