@@ -72,8 +72,8 @@ bench-serving: $(READY) ## how many requests a second, how soon; TRACKS=... RATE
 demo-day: $(READY) ## the life of a model in one scripted day, drawn as demo-day/day.png; some minutes
 	$(BIN)/python -m benchmarks.demo_day
 
-pictures: $(READY) ## take the pictures of the player again, of the model in STORE
-	PICTURES_FROM=$(STORE) $(BIN)/python -m pytest -m long tests/browser/test_pictures.py
+pictures: $(READY) ## take the pictures of both pages again, of the models in STORE
+	PICTURES_FROM=$(STORE) $(BIN)/python -m pytest -m long tests/browser/test_pictures.py tests/browser/test_dashboard_pictures.py
 
 clean: ## remove the environment and the caches; data and checkpoints stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
