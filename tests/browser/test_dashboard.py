@@ -159,6 +159,7 @@ def test_axe_finds_nothing(page: Page, store: CheckpointStore, scheme: str, widt
 
 
 @pytest.mark.long
+@pytest.mark.timeout(240)
 def test_a_retraining_is_watched_to_its_end(dashboard: Dashboard, site: Service, store: CheckpointStore) -> None:
     """Asked for on the page, followed while it learns, and judged by the gate; its checkpoint is listed at once."""
     page = dashboard.page
@@ -181,6 +182,7 @@ def test_a_retraining_is_watched_to_its_end(dashboard: Dashboard, site: Service,
 
 
 @pytest.mark.long
+@pytest.mark.timeout(240)
 @pytest.mark.faults
 def test_a_service_that_is_away_is_said_and_comes_back(chromium: Browser, site: Service) -> None:
     """Nobody has to reload."""

@@ -50,9 +50,9 @@ def test_a_listening_session(page: Page, site: Service) -> None:
     assert {"played", "skipped", "liked", "finished"} <= set(kinds)
 
     player.button("Why this?").click()
-    expect(page.locator("#why-says")).to_have_text(re.compile(r"^(Because you heard|It is popular|Nothing single|You)"))
+    expect(page.locator("#why-says")).to_have_text(re.compile(r"^(Because you heard|Others|It is popular|Nothing single|You)"))
     player.rows.first.get_by_role("button").last.click()
-    expect(player.rows.first.locator(".row-why")).to_have_text(re.compile("^(Because you heard|It is popular|Nothing)"))
+    expect(player.rows.first.locator(".row-why")).to_have_text(re.compile("^(Because you heard|Others|It is popular|Nothing)"))
 
 
 def test_bars_move_when_another_device_plays(page: Page, site: Service) -> None:

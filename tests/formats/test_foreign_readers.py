@@ -1,4 +1,4 @@
-"""What is written is read by libraries that others wrote, whatever a title holds: every track once, and nothing else."""
+"""What is written is read by libraries that others wrote, whatever a title holds: each track once, nothing else."""
 
 import io
 import json

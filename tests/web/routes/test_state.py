@@ -3,9 +3,7 @@
 import httpx
 
 
-def test_operators_see_how_many_listeners_there_are_and_what_they_take(
-    service: httpx.Client, listener_id: str
-) -> None:
+def test_operators_see_how_many_listeners_there_are_and_what_they_take(service: httpx.Client, listener_id: str) -> None:
     before = service.get("/v1/admin/state").json()["listeners"]
     service.post(
         "/v1/next",
