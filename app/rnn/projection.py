@@ -1,7 +1,7 @@
 """From learned vectors to places on a plane: principal components first, then neighbours are drawn together.
 
-The second step is that of LargeVis (Tang et al., WWW 2016) and UMAP (McInnes et al., 2018, with b = 1): a point is pulled
-to one of its nearest neighbours and pushed from a few points drawn by chance, again and again. Knows nothing of tracks.
+The second step is that of LargeVis (Tang et al., WWW 2016) and UMAP (McInnes et al., 2018, b = 1): a point is pulled to
+one of its nearest neighbours and pushed from a few points drawn by chance, again and again. Knows nothing of tracks.
 """
 
 import torch
@@ -32,7 +32,8 @@ def components(vectors: Tensor) -> Tensor:
     axes = axes.flip(1)[:, :COMPONENTS]
     # An axis has no sign of its own: the same vectors are to give the same map on every machine.
     axes = axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()
-    return (centred @ axes).float()
+    found: Tensor = (centred @ axes).float()
+    return found
 
 
 def places(vectors: Tensor) -> Tensor:
@@ -47,10 +48,10 @@ def nearest(vectors: Tensor, count: int) -> Tensor:
     """Return the rows (N, count) of each vector's nearest others by direction."""
     directions = functional.normalize(vectors, dim=-1)
     found = []
-    for block in directions.split(_ROWS_AT_ONCE):
-        alike = block @ directions.T
-        rows = torch.arange(len(block)) + sum(map(len, found))
-        alike[torch.arange(len(block)), rows] = -torch.inf  # nobody is a neighbour of its own
+    for start in range(0, len(directions), _ROWS_AT_ONCE):
+        alike = directions[start : start + _ROWS_AT_ONCE] @ directions.T
+        own = torch.arange(len(alike))
+        alike[own, own + start] = -torch.inf  # nobody is a neighbour of its own
         found.append(alike.topk(count, dim=1).indices)
     return torch.cat(found)
 

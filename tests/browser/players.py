@@ -68,6 +68,13 @@ class Player:
         )
         return [(title, width) for title, width in found]
 
+    def wait_for_other_bars(self, before: list[tuple[str, float]]) -> None:
+        """Wait until the bars, or the tracks they are of, are others."""
+        deadline = monotonic() + WAIT_S
+        while self.shown() == before:
+            assert monotonic() < deadline, f"the bars never moved: {before}"
+            self.page.wait_for_timeout(50)
+
     @property
     def listener_id(self) -> str:
         """The listener of this browser."""

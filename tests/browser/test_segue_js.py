@@ -62,7 +62,7 @@ def test_the_example_of_the_module_runs(ready: Page) -> None:
 
 def test_an_answer_that_is_lost_is_asked_for_again_and_counts_once(ready: Page, site: Service) -> None:
     """The server applied the event; the way back broke. The event's id tells the server that it is the same."""
-    lost = []
+    lost: list[Any] = []
 
     def lose_once(route: Route) -> None:
         if lost:
@@ -106,7 +106,7 @@ def test_what_could_not_be_sent_is_kept_over_a_reload_and_sent_first(ready: Page
 
 def test_a_stream_goes_on_where_it_broke(ready: Page, site: Service) -> None:
     """A proxy cut it: the next connection says what came last, and only what is newer comes."""
-    asked = []
+    asked: list[str | None] = []
 
     def cut_once(route: Route) -> None:
         asked.append(route.request.headers.get("last-event-id"))
@@ -135,11 +135,11 @@ def test_a_stream_goes_on_where_it_broke(ready: Page, site: Service) -> None:
     assert told["seen"] == [["next", 0], ["next", 1]]
     assert told["states"] == ["open", "lost", "open"]
     assert asked[0] is None
-    assert asked[1].startswith("rec_")
+    assert str(asked[1]).startswith("rec_")
 
 
 def test_a_no_is_told_in_the_servers_words_and_not_tried_again(ready: Page) -> None:
-    tries = []
+    tries: list[str] = []
     ready.on("request", lambda request: tries.append(request.url) if "/v1/playlists" in request.url else None)
     refused = run(
         ready,

@@ -21,15 +21,17 @@ export class UpNext {
       const ranked = ranking.tracks.find((track) => track.track_id === next.track_id) ?? { ...next, rank: null };
       tracks.splice(this.shown - 1, 1, ranked);
     }
-    const was = (track) => before.get(track.track_id)?.probability ?? 0;
-    const most = Math.max(1e-9, ...tracks.map((track) => Math.max(track.probability, was(track))));
+    const widest = (track) => Math.max(track.probability, before.get(track.track_id)?.probability ?? 0);
+    const most = Math.max(1e-9, ...tracks.map(widest));
     const tops = new Map([...this.#rows].map(([id, row]) => [id, row.getBoundingClientRect().top]));
     const rows = new Map(tracks.map((track) => [track.track_id, this.#rows.get(track.track_id) ?? this.#row(track)]));
     this.list.replaceChildren(...rows.values());
     this.#rows = rows;
     for (const track of tracks) {
       const row = rows.get(track.track_id);
-      this.#fill(row, track, before.get(track.track_id), most, track.track_id === next?.track_id);
+      // Of the first ranking everything would be new.
+      const was = before.size ? (before.get(track.track_id) ?? null) : undefined;
+      this.#fill(row, track, was, most, track.track_id === next?.track_id);
       this.#move(row, tops.get(track.track_id));
     }
   }
@@ -90,8 +92,9 @@ export class UpNext {
     part("row-rank").textContent = track.rank ?? "–";
     part("row-percent").textContent = percent(track.probability);
     const rise = was && track.rank ? was.rank - track.rank : 0;
-    part("row-move").textContent = was ? (rise ? `${rise > 0 ? "▲" : "▼"}${Math.abs(rise)}` : "") : "new";
-    part("row-move").dataset.rise = was ? Math.sign(rise) : "new";
+    const moved = rise ? `${rise > 0 ? "▲" : "▼"}${Math.abs(rise)}` : "";
+    part("row-move").textContent = was === null ? "new" : moved;
+    part("row-move").dataset.rise = Math.sign(rise);
     row.classList.toggle("is-next", isNext);
     const said = [`${track.title} by ${track.artist}`, percent(track.probability), ...(isNext ? ["plays next"] : [])];
     part("row-play").setAttribute("aria-label", said.join(", "));
