@@ -135,7 +135,7 @@ class PlaylistWalk:
         """Return why each track is there: what was read before it, seeds and earlier tracks among it."""
         heard, catalogue = found.progress.heard, self._predictor.catalogue
         first = len(heard) - len(found.tracks)
-        reasons = []
+        reasons: list[tuple[Reason, ...]] = []
         # One track after the other: a long playlist must not fill the queue of the model thread by itself.
         for place, ranked in enumerate(found.tracks, start=first):
             listening = Listening(tuple(heard[:place]), frozenset(_rows(seeds, catalogue)))
