@@ -64,7 +64,7 @@ class Plan:
     rate: float = 120.0
     speed: float = 150.0
     opens_s: float = 10 * HOUR_S
-    heard_since_noon: int = 6000
+    heard_since_noon: int = 4000
     patience_s: float = 180.0
 
 
