@@ -10,7 +10,7 @@ from app.stores.checkpoints import CheckpointStore
 from app.stores.labels import promote
 from tests.browser.conftest import Seen
 from tests.browser.test_accessibility import faults
-from tests.e2e.retraining import heard, recipes
+from tests.e2e.retraining import QUICKLY, heard, recipes
 from tests.e2e.service import Service
 from tests.serving.conftest import draft
 
@@ -29,7 +29,7 @@ def site(store: CheckpointStore) -> Iterator[Service]:
     """A service of these tests' own: they move its labels and train."""
     home = store.root.parent
     recipes(home / "data")
-    with Service(store.root, home / "data", collect_interval_s="0.2") as service:
+    with Service(store.root, home / "data", **QUICKLY) as service:
         yield service
 
 

@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.test_pictures import STORE, keep
-from tests.e2e.retraining import recipes
+from tests.e2e.retraining import QUICKLY, recipes
 from tests.e2e.service import Service
 
 pytestmark = [pytest.mark.long, pytest.mark.skipif(STORE is None, reason="nobody asked for pictures: make pictures")]
@@ -29,7 +29,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     home = tmp_path_factory.mktemp("pictures")
     shutil.copytree(Path(str(STORE)), home / "model_store")
     recipes(home / "data")
-    with Service(home / "model_store", home / "data", collect_interval_s="0.2") as running:
+    with Service(home / "model_store", home / "data", **QUICKLY) as running:
         models = running.http.get("/v1/models").json()
         stable = models["labels"]["stable"]
         other = next(one for one in models["models"] if one["checkpoint_id"] != stable)["checkpoint_id"]

@@ -13,7 +13,7 @@ from tests.e2e.service import Service
 RUNS = "/v1/admin/training-runs"
 PATIENCE_S = 100.0
 # What tests wait for gives way to nothing: beside other tests little would be left for it.
-QUICKLY: dict[str, Any] = {"collect_interval_s": "0.2", "training_niceness": "0"}
+QUICKLY: dict[str, Any] = {"run_worker": "true", "collect_interval_s": "0.2", "training_niceness": "0"}
 SESSION = [f"t{row}" for row in range(6)]
 
 

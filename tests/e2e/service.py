@@ -28,6 +28,7 @@ class Service:
             "SEGUE_PORT": str(self.port),
             "SEGUE_WORKERS": str(workers),
             "SEGUE_RELOAD_INTERVAL_S": "0.2",
+            "SEGUE_RUN_WORKER": "false",  # a process more in every test, for the few that train
             **{f"SEGUE_{name.upper()}": value for name, value in settings.items()},
         }
         self._process: subprocess.Popen[bytes] | None = None

@@ -35,7 +35,7 @@ def locked(model_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     data_dir = tmp_path_factory.mktemp("described") / "data"
     key, secret = new_key("schemathesis", Scope, now=time())
     ApiKeyFile(data_dir / "api_keys.json").change(lambda ring: ring.adding(key, time()))
-    with Service(model_store, data_dir, admin_requests_per_minute="100000", run_worker="false") as service:
+    with Service(model_store, data_dir, admin_requests_per_minute="100000") as service:
         yield str(service.http.base_url), {"Authorization": f"Bearer {secret}"}
 
 
