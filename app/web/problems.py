@@ -279,7 +279,8 @@ HANDLERS: Mapping[Any, Any] = {
 def told(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
     """Describe the errors of one route for the OpenAPI: each status once, an example for each code."""
     responses: dict[int | str, dict[str, Any]] = {}
-    for problem in sorted({problem_of(error) for error in (*errors, Exception)}, key=lambda row: row.status):
+    problems = {problem_of(error) for error in (*errors, Exception)}
+    for problem in sorted(problems, key=lambda row: (row.status, row.code)):
         example: ProblemAnswer = {
             "type": problem.type,
             "title": problem.title,
