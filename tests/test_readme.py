@@ -1,6 +1,5 @@
 """What the README tells a newcomer to type exists."""
 
-import json
 import re
 import shlex
 from pathlib import Path
@@ -11,9 +10,12 @@ from typer.testing import CliRunner
 
 from app.cli import cli
 from app.demo.catalogue import demo_catalogue
+from app.web.schemas.next_tracks import NextRequest
+from app.web.schemas.playlists import PlaylistRequest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def commands_of(page: Path) -> list[str]:
@@ -42,10 +44,15 @@ def test_commands_in_the_docs_exist(page: str, command: str) -> None:
     assert CliRunner().invoke(cli, [*path, "--help"]).exit_code == 0
 
 
-def test_the_readme_asks_for_a_track_of_the_demo() -> None:
-    """The first call a newcomer makes is answered."""
-    [body] = re.findall(r"-d '(\{.*?\})'", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert demo_catalogue().index_of(json.loads(body)["event"]["track_id"]) is not None
+def test_the_calls_of_the_readme_s_tour_can_be_made() -> None:
+    """Each body is one that its path takes, and asks for a track of the demo."""
+    calls = re.findall(r"curl -s localhost:8000(\S+)[^\n]*\\\n\s+-d '(\{.*?\})'", README.read_text(encoding="utf-8"))
+    assert [path for path, _ in calls] == ["/v1/next", "/v1/playlists"]
+    asked = NextRequest.model_validate_json(calls[0][1])
+    wanted = PlaylistRequest.model_validate_json(calls[1][1])
+    assert asked.event is not None
+    named = [asked.event.track_id, *(seed.track for seed in wanted.seeds)]
+    assert all(track_id and demo_catalogue().index_of(track_id) is not None for track_id in named)
 
 
 def test_links_between_pages_lead_somewhere() -> None:
