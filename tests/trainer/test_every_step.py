@@ -16,7 +16,7 @@ from tests.trainer.made_sessions import SMALL, assert_same, markov_chain
 
 torch.set_num_threads(1)
 
-RECIPE = replace(SMALL, epochs=1, hidden_size=4, embedding_size=4, refit=True)
+RECIPE = replace(SMALL, epochs=2, hidden_size=4, embedding_size=4, refit=True)
 
 
 def learn(folder: Path) -> None:
