@@ -84,13 +84,13 @@ def _quality(axes: Axes, notes: Sequence[Note], names: dict[str, str]) -> None:
 
 def _marks(quality: Axes, pace: Axes, steps: Sequence[Step]) -> None:
     """Draw a line for every step, and its name where the ones before leave room."""
-    rows = [-1e9] * 4
+    rows = [-1e9] * len(steps)
     left, right = quality.get_xlim()
     span = right - left
     for step in steps:
         for axes in (quality, pace):
             axes.axvline(step.at_s, color=FAINT, linewidth=0.8, linestyle=(0, (2, 2)))
-        row = next((row for row, taken_to in enumerate(rows) if step.at_s >= taken_to), len(rows) - 1)
+        row = next(row for row, taken_to in enumerate(rows) if step.at_s >= taken_to)
         rows[row] = step.at_s + 0.2 * span
         quality.annotate(
             step.what,

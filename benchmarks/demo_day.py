@@ -47,6 +47,8 @@ cooccurrence_start = true
 epochs = 6
 """
 
+# A run gives way to listeners, but less than by default: the day does not wait for a quiet hour.
+SETTINGS = {"canary_rollback": "true", "run_worker": "true", "training_niceness": "5"}
 console = Console(highlight=False)
 
 
@@ -94,7 +96,7 @@ def _day(folder: Path, out: Path, plan: Plan, workers: int) -> str:
     names = prepare(folder, catalogue, before, plan, midnight)
     # All of them now: drawn later they would hold up who listens.
     sessions = list(chain(*_halves(before, Crowd(catalogue, plan.listeners, seed=2, in_pairs=True), plan)))
-    with Service(folder / "store", folder / "data", workers=workers, canary_rollback="true") as service:
+    with Service(folder / "store", folder / "data", workers=workers, **SETTINGS) as service:
         clock = Clock(midnight, plan.opens_s, plan.speed)
         notes = Notes()
         url = str(service.http.base_url)

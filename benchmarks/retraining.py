@@ -84,6 +84,7 @@ def measured(chosen: argparse.Namespace, folder: Path) -> dict[str, dict[str, fl
     latencies: dict[str, list[float]] = {"without": [], "with": []}
     failed = {"without": 0, "with": 0}
     settings = {
+        "run_worker": "true",
         "training_threads": chosen.threads,
         "training_niceness": chosen.niceness,
         "collect_interval_s": "1",
