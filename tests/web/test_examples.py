@@ -5,16 +5,16 @@ from typing import Any
 import httpx
 import pytest
 
-from app.web import examples
+from app.web.examples import listeners, listening
 
 REQUESTS = [
     pytest.param(path, body, id=f"{path} {name}")
     for path, named in (
-        ("/v1/next", examples.NEXT_REQUESTS),
-        ("/v1/events", examples.EVENTS_REQUESTS),
-        ("/v1/playlists", examples.PLAYLIST_REQUESTS),
-        ("/v1/listeners/ann/reset", examples.RESET_REQUESTS),
-        ("/v1/listeners/ann/merge", examples.MERGE_REQUESTS),
+        ("/v1/next", listening.NEXT_REQUESTS),
+        ("/v1/events", listening.EVENTS_REQUESTS),
+        ("/v1/playlists", listening.PLAYLIST_REQUESTS),
+        ("/v1/listeners/ann/reset", listeners.RESET_REQUESTS),
+        ("/v1/listeners/ann/merge", listeners.MERGE_REQUESTS),
     )
     for name, body in named.items()
 ]
@@ -28,7 +28,7 @@ def test_every_request_example_is_answered(service: httpx.Client, path: str, bod
     assert "unknown_track" not in response.text.replace("unknown_tracks", "")
 
 
-@pytest.mark.parametrize("body", examples.BLOCKS_REQUESTS.values(), ids=examples.BLOCKS_REQUESTS)
+@pytest.mark.parametrize("body", listeners.BLOCKS_REQUESTS.values(), ids=listeners.BLOCKS_REQUESTS)
 def test_every_example_of_blocks_is_answered(service: httpx.Client, body: dict[str, Any]) -> None:
     """Set, and gone again."""
     response = service.put("/v1/listeners/ann/blocks", json=body)

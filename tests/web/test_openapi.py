@@ -10,8 +10,8 @@ import pytest
 from fastapi import FastAPI
 from pydantic import TypeAdapter
 
-from app.web import examples
 from app.web.api import build_api
+from app.web.examples import listeners, listening, models, service, training_runs
 from app.web.openapi import HEADERS, REQUEST_BODIES
 from app.web.problems import CODES
 from app.web.schemas.added_tracks import AddedTracksAnswer
@@ -82,15 +82,15 @@ REQUESTS = [
     for model, named in zip(
         REQUEST_BODIES,
         (
-            examples.EVENTS_REQUESTS,
-            examples.NEXT_REQUESTS,
-            examples.PLAYLIST_REQUESTS,
-            examples.ADD_TRACKS_REQUESTS,
-            examples.BLOCKS_REQUESTS,
-            examples.RESET_REQUESTS,
-            examples.MERGE_REQUESTS,
-            examples.LABEL_REQUESTS,
-            examples.TRAINING_RUN_REQUESTS,
+            listening.EVENTS_REQUESTS,
+            listening.NEXT_REQUESTS,
+            listening.PLAYLIST_REQUESTS,
+            models.ADD_TRACKS_REQUESTS,
+            listeners.BLOCKS_REQUESTS,
+            listeners.RESET_REQUESTS,
+            listeners.MERGE_REQUESTS,
+            models.LABEL_REQUESTS,
+            training_runs.TRAINING_RUN_REQUESTS,
         ),
         strict=True,
     )
@@ -107,31 +107,31 @@ def test_every_request_example_is_a_request(model: Any, name: str, example: dict
 @pytest.mark.parametrize(
     ("model", "example"),
     [
-        (NextAnswer, examples.NEXT_ANSWER),
-        (EventsAnswer, examples.EVENTS_ANSWER),
-        (PlaylistAnswer, examples.PLAYLIST_ANSWER),
-        (TracksAnswer, examples.TRACKS_ANSWER),
-        (TrackAnswer, examples.TRACK_ANSWER),
-        (ListenerAnswer, examples.LISTENER_ANSWER),
-        (ListenerAnswer, examples.RESET_ANSWER),
-        (ListenerAnswer, examples.MERGE_ANSWER),
-        (ExportAnswer, examples.EXPORT_ANSWER),
-        (BlocksAnswer, examples.BLOCKS_ANSWER),
-        (BlocksAnswer, examples.UNBLOCKED_ANSWER),
-        (ModelsAnswer, examples.MODELS_ANSWER),
-        (LabelsAnswer, examples.LABELS_ANSWER),
-        (LabelsAnswer, examples.ROLLED_BACK_ANSWER),
-        (OnlineAnswer, examples.ONLINE_ANSWER),
-        (SongMapAnswer, examples.SONG_MAP_ANSWER),
-        (TrainingRunAnswer, examples.TRAINING_RUN_ASKED_ANSWER),
-        (TrainingRunAnswer, examples.TRAINING_RUN_ANSWER),
-        (TrainingRunAnswer, examples.TRAINING_RUN_CANCELLED_ANSWER),
-        (TrainingRunsAnswer, examples.TRAINING_RUNS_ANSWER),
-        (AddedTracksAnswer, examples.ADDED_TRACKS_ANSWER),
-        (AliveAnswer, examples.ALIVE_ANSWER),
-        (ReadyAnswer, examples.READY_ANSWER),
-        (StateAnswer, examples.STATE_ANSWER),
-        (ProblemExplained, examples.PROBLEM_EXPLAINED),
+        (NextAnswer, listening.NEXT_ANSWER),
+        (EventsAnswer, listening.EVENTS_ANSWER),
+        (PlaylistAnswer, listening.PLAYLIST_ANSWER),
+        (TracksAnswer, listening.TRACKS_ANSWER),
+        (TrackAnswer, listening.TRACK_ANSWER),
+        (ListenerAnswer, listeners.LISTENER_ANSWER),
+        (ListenerAnswer, listeners.RESET_ANSWER),
+        (ListenerAnswer, listeners.MERGE_ANSWER),
+        (ExportAnswer, listeners.EXPORT_ANSWER),
+        (BlocksAnswer, listeners.BLOCKS_ANSWER),
+        (BlocksAnswer, listeners.UNBLOCKED_ANSWER),
+        (ModelsAnswer, models.MODELS_ANSWER),
+        (LabelsAnswer, models.LABELS_ANSWER),
+        (LabelsAnswer, models.ROLLED_BACK_ANSWER),
+        (OnlineAnswer, models.ONLINE_ANSWER),
+        (SongMapAnswer, models.SONG_MAP_ANSWER),
+        (TrainingRunAnswer, training_runs.TRAINING_RUN_ASKED_ANSWER),
+        (TrainingRunAnswer, training_runs.TRAINING_RUN_ANSWER),
+        (TrainingRunAnswer, training_runs.TRAINING_RUN_CANCELLED_ANSWER),
+        (TrainingRunsAnswer, training_runs.TRAINING_RUNS_ANSWER),
+        (AddedTracksAnswer, models.ADDED_TRACKS_ANSWER),
+        (AliveAnswer, service.ALIVE_ANSWER),
+        (ReadyAnswer, service.READY_ANSWER),
+        (StateAnswer, service.STATE_ANSWER),
+        (ProblemExplained, service.PROBLEM_EXPLAINED),
     ],
     ids=lambda part: getattr(part, "__name__", ""),
 )

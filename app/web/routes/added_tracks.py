@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.errors import CheckpointError, LabelConflict, TrackExists, UnknownCheckpoint
-from app.web import examples
 from app.web.body import BODY_ERRORS, parse, read_json
 from app.web.doors import doors
+from app.web.examples import models as examples
 from app.web.openapi import answered, body_of
 from app.web.problems import told
 from app.web.route import DirectRoute

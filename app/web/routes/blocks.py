@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from app.domain.session import ListenerSession
 from app.errors import InvalidBlock, InvalidRequest, SessionConflict, SessionStoreUnavailable, UnknownListener
-from app.web import examples
 from app.web.body import BODY_ERRORS, parse, read_json
 from app.web.doors import doors
+from app.web.examples import listeners as examples
 from app.web.listener_paths import ONE_LISTENER, ListenerId, ListenerRoute
 from app.web.openapi import answered, body_of
 from app.web.problems import told

@@ -12,9 +12,9 @@ from starlette.responses import Response
 from app.domain.events import ListenerEvent, Outcome
 from app.domain.recommendation import EventReceipt
 from app.errors import NoCheckpoint, Overloaded, SessionConflict, SessionStoreUnavailable
-from app.web import examples
 from app.web.body import BODY_ERRORS, parse, read_json, refusal
 from app.web.doors import doors
+from app.web.examples import listening as examples
 from app.web.idempotency import once
 from app.web.idempotency_key import IDEMPOTENCY_ERRORS, PARAMETER, REPLAYED
 from app.web.openapi import answered, body_of

@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.errors import NoCheckpoint, SessionStoreUnavailable
-from app.web import examples
 from app.web.doors import Pinging, doors
 from app.web.draining import Draining, is_draining
+from app.web.examples import service as examples
 from app.web.openapi import answered
 from app.web.problems import told
 from app.web.schemas.health import AliveAnswer, ReadyAnswer

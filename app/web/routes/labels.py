@@ -17,10 +17,10 @@ from app.errors import (
     UnknownCheckpoint,
     WorseThanBaseline,
 )
-from app.web import examples
 from app.web.body import BODY_ERRORS, parse, read_json
 from app.web.checkpoint_doors import CheckpointLabels
 from app.web.doors import doors
+from app.web.examples import models as examples
 from app.web.openapi import answered, body_of
 from app.web.problems import VersionNeeded, told
 from app.web.schemas.labels import LabelRequest, LabelsAnswer, labels_answer

@@ -8,10 +8,10 @@ from starlette.responses import Response
 from app.domain.api_keys import Scope
 from app.domain.recommendation import Recommendation
 from app.errors import NoCheckpoint, Overloaded, SessionConflict
-from app.web import examples
 from app.web.admission import require
 from app.web.body import BODY_ERRORS, parse, read_json
 from app.web.doors import doors
+from app.web.examples import listening as examples
 from app.web.idempotency import once
 from app.web.idempotency_key import IDEMPOTENCY_ERRORS, PARAMETER, REPLAYED
 from app.web.openapi import answered, body_of

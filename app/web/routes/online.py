@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.errors import InvalidRequest, SessionStoreUnavailable, UnknownCheckpoint
-from app.web import examples
 from app.web.doors import doors
+from app.web.examples import models as examples
 from app.web.openapi import answered
 from app.web.problems import told
 from app.web.schemas.online import OnlineAnswer, online_answer

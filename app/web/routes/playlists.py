@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from app.errors import NoCheckpoint, Overloaded, Rejected
 from app.formats.playlist_file import PlaylistFormat, write_playlist
-from app.web import examples
 from app.web.body import BODY_ERRORS, parse, read_json
 from app.web.doors import doors
+from app.web.examples import listening as examples
 from app.web.media import NotAcceptable, preferred
 from app.web.openapi import answered, body_of
 from app.web.problems import told

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from app.errors import InvalidRequest
-from app.web import examples
+from app.web.examples import service as examples
 from app.web.openapi import answered
 from app.web.problems import CODES, PROBLEMS, UnknownProblem, told
 from app.web.schemas.problems import ProblemExplained

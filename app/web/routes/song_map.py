@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from app.domain.song_map import MOST_POINTS
 from app.errors import CheckpointError, InvalidRequest, NoSongMap, UnknownCheckpoint
-from app.web import examples
 from app.web.doors import doors
+from app.web.examples import models as examples
 from app.web.openapi import answered
 from app.web.problems import told
 from app.web.schemas.song_map import SongMapAnswer, song_map_answer

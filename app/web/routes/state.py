@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.errors import SessionStoreUnavailable
-from app.web import examples
 from app.web.doors import doors
+from app.web.examples import service as examples
 from app.web.openapi import answered
 from app.web.problems import told
 from app.web.schemas.state import StateAnswer, state_answer

@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.errors import InvalidRequest, NoCheckpoint
-from app.web import examples
 from app.web.doors import doors
 from app.web.draining import DRAINING, Draining, is_draining
+from app.web.examples import listening as examples
 from app.web.listener_paths import ONE_LISTENER, ListenerId, ListenerRoute
 from app.web.problems import told
 from app.web.schemas.stream import StreamQuery

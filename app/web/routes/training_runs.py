@@ -19,10 +19,10 @@ from app.errors import (
     UnknownCheckpoint,
     UnknownTrainingRun,
 )
-from app.web import examples
 from app.web.body import BODY_ERRORS, parse, read_json
 from app.web.doors import doors
 from app.web.draining import Draining, is_draining
+from app.web.examples import training_runs as examples
 from app.web.openapi import answered, body_of
 from app.web.problems import told
 from app.web.run_stream import RunStream

@@ -12,7 +12,7 @@ import pytest
 from app.main import create_app
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
-from app.web import examples
+from app.web.examples import models
 from tests.web.conftest import served
 
 NEW = {"track_id": "queen-face-it-alone", "title": "Face It Alone", "artist": "Queen", "tags": ["piano"], "year": 2022}
@@ -59,9 +59,9 @@ def test_a_new_track_is_published_and_nothing_else_changes(adding: httpx.Client,
     assert adding.get(f"/v1/tracks/{NEW['track_id']}").status_code == 404
 
 
-@pytest.mark.parametrize("name", examples.ADD_TRACKS_REQUESTS)
+@pytest.mark.parametrize("name", models.ADD_TRACKS_REQUESTS)
 def test_the_examples_work_as_they_stand(adding: httpx.Client, name: str) -> None:
-    response = adding.post("/v1/admin/tracks", json=examples.ADD_TRACKS_REQUESTS[name])
+    response = adding.post("/v1/admin/tracks", json=models.ADD_TRACKS_REQUESTS[name])
     assert response.status_code == 201, response.text
 
 
