@@ -5,6 +5,7 @@ import pytest
 
 from benchmarks.quality_data import DATA, load
 
+# The listening data may not be shipped: most of its sources state no terms.
 present = pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the listening data at {DATA}")
 
 

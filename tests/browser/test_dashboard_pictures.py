@@ -20,6 +20,7 @@ from tests.browser.test_pictures import STORE, keep
 from tests.e2e.retraining import QUICKLY, recipes
 from tests.e2e.service import Service
 
+# They write into docs/: a run of the tests must leave the tree as it was.
 pytestmark = [pytest.mark.long, pytest.mark.skipif(STORE is None, reason="nobody asked for pictures: make pictures")]
 
 

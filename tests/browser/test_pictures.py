@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 STORE = os.environ.get("PICTURES_FROM")
 MOST_BYTES = 200_000
 
+# They write into docs/: a run of the tests must leave the tree as it was.
 pytestmark = [pytest.mark.long, pytest.mark.skipif(STORE is None, reason="nobody asked for pictures: make pictures")]
 
 

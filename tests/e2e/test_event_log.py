@@ -56,6 +56,7 @@ def test_service_can_leave_collecting_to_another(checkpoints: CheckpointStore, t
 
 
 @pytest.mark.long
+# Only Linux lists a process's children in files; macOS, where Segue runs too, has no /proc.
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the collector in /proc")
 def test_collector_is_started_again_and_ends_with_the_service(checkpoints: CheckpointStore, tmp_path: Path) -> None:
     folder = tmp_path / "data" / "events"

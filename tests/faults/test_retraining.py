@@ -20,6 +20,7 @@ from tests.stores.conftest import until as happens
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.long,
+    # Only Linux lists a process's children in files; macOS, where Segue runs too, has no /proc.
     pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc"),
 ]
 

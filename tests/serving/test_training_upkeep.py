@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from socket import gethostname
@@ -17,32 +16,15 @@ from app.serving.training_runs import CARRIER, Training
 from app.serving.training_schedule import TrainingSchedule
 from app.serving.training_upkeep import MOST_ATTEMPTS, TrainingUpkeep
 from app.stores.checkpoints import CheckpointStore
-from app.stores.embedded import EmbeddedServer
 from app.stores.keys import PREFIX
 from app.stores.training_jobs import TrainingJobs
-from app.stores.training_runs import TrainingRuns, connect_runs
+from app.stores.training_runs import TrainingRuns
+from tests.stores.kept_runs import redis, runs, url
+
+__all__ = ["redis", "runs", "url"]
 
 NOON = 1_763_899_200.0  # 2025-11-23T12:00:00Z
 HOUR_S = 3600.0
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with EmbeddedServer(tmp_path_factory.mktemp("upkeep")) as server:
-        yield server.url
-
-
-@pytest.fixture
-def redis(url: str) -> Iterator[Redis]:
-    connection = connect_runs(url, 5.0)
-    connection.flushdb()
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def runs(redis: Redis) -> TrainingRuns:
-    return TrainingRuns(redis)
 
 
 class Log:

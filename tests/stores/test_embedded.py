@@ -292,6 +292,7 @@ time.sleep(600)
 """
 
 
+# Only Linux lists a process's children in files; macOS, where Segue runs too, has no /proc.
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_where_the_kernel_does_not_help_a_watcher_does() -> None:
     """The road of other systems: a process between service and server ends the server."""
@@ -302,6 +303,7 @@ def test_where_the_kernel_does_not_help_a_watcher_does() -> None:
     until(lambda: not lives(watched) and not lives(watcher))
 
 
+# PR_SET_PDEATHSIG is of Linux alone; elsewhere the watcher above does its work.
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel")
 def test_program_whose_parent_is_gone_already_does_not_start() -> None:
     """The parent may die before the kernel knows of the wish."""

@@ -1,7 +1,6 @@
 """The records of training runs on a real server: one run at a time, whoever asks; changed only as they were read."""
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -17,29 +16,12 @@ from app.domain.training_runs import (
 )
 from app.errors import JobsUnavailable, TrainingRunUnderWay, UnknownTrainingRun
 from app.stores import training_runs
-from app.stores.embedded import EmbeddedServer
 from app.stores.keys import PREFIX, RUN_TTL_S
 from app.stores.training_jobs import QUEUE, TrainingJobs
 from app.stores.training_runs import TrainingRuns, connect_runs
+from tests.stores.kept_runs import redis, runs, url
 
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with EmbeddedServer(tmp_path_factory.mktemp("runs")) as server:
-        yield server.url
-
-
-@pytest.fixture
-def redis(url: str) -> Iterator[Redis]:
-    connection = connect_runs(url, 5.0)
-    connection.flushdb()
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def runs(redis: Redis) -> TrainingRuns:
-    return TrainingRuns(redis)
+__all__ = ["redis", "runs", "url"]
 
 
 def asked(at: float = 1_700_000_000.0, **ask: object) -> TrainingRun:
