@@ -43,11 +43,11 @@ class Judged:
     ) -> Recommendation:
         return await self.worker.recommender.observe(listener_id, [event(listener_id, row, kind, at)], Ask(limit=50))
 
-    async def until(self, enough: Callable[[Sequence[Arm]], bool]) -> Sequence[Arm]:
-        """Return the tallies of stable once there are enough."""
-        checkpoint_id = self.worker.reloader.current.predictor.checkpoint_id
+    async def until(self, enough: Callable[[Sequence[Arm]], bool], checkpoint_id: str | None = None) -> Sequence[Arm]:
+        """Return the tallies of a checkpoint, of stable if left out, once there are enough."""
+        one = checkpoint_id or self.worker.reloader.current.predictor.checkpoint_id
         deadline = monotonic() + 20
-        while not enough(arms := await self._counts.arms(checkpoint_id)):
+        while not enough(arms := await self._counts.arms(one)):
             assert monotonic() < deadline, arms
             await asyncio.sleep(0.05)
         return arms
@@ -131,7 +131,11 @@ async def test_canary_and_shadow_are_judged_apart(checkpoints: CheckpointStore, 
                 assert (await one.hear(listener, row)).checkpoint_id in {stable, canary}
         on_canary = sum(one.worker.reloader.rollout.label_of(listener) == "canary" for listener in listeners)
         await one.until(lambda arms: plays(arms) == 16 - on_canary)
-        told = {name: await one._counts.arms(name) for name in (canary, shadow)}
+        # Each is counted as its own turn comes, so that none is complete because another is.
+        told = {
+            canary: await one.until(lambda arms: plays(arms) == on_canary, canary),
+            shadow: await one.until(lambda arms: plays(arms) == 16, shadow),
+        }
     assert [(arm.label, arm.beside, arm.total.plays) for arm in told[canary]] == [("canary", stable, on_canary)]
     assert {(arm.label, arm.beside, arm.total.plays) for arm in told[shadow]} == {
         ("shadow", stable, 16 - on_canary),
