@@ -28,7 +28,6 @@ from app.dataset.folder import write_dataset
 from app.demo.catalogue import demo_catalogue, part_of
 from app.domain.catalogue import Catalogue
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import read_labels
 from benchmarks.day_listeners import HOUR_S, NOON_S, Crowd, Listening, shuffled
 from benchmarks.day_operator import Operator, Step, StepMissed
 from benchmarks.day_picture import draw, table
@@ -132,7 +131,7 @@ def prepare(folder: Path, catalogue: Catalogue, crowd: Crowd, plan: Plan, midnig
         subprocess.run([*command, *where], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         (made,) = set(store.ids()) - known
         names[made] = name
-    if read_labels(store.root).stable not in names:
+    if store.labels().stable not in names:
         raise StepMissed("Expected the first checkpoint to pass the gate; it did not.")
     return names
 

@@ -26,7 +26,6 @@ from app.rnn.checkpoint import CheckpointDraft
 from app.rnn.manifest import Verdict
 from app.rnn.network import RecurrentNetwork
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
 from app.trainer.publishing import train_and_publish
 from app.trainer.recipe import Recipe, find_recipe
 
@@ -262,7 +261,7 @@ def main() -> None:
     begun = time.perf_counter()
     checkpoint_id = build(asked.store, asked.tracks, asked.hidden, asked.seed, asked.base)
     if asked.promote:
-        promote(asked.store, "stable", checkpoint_id)
+        CheckpointStore(asked.store).promote("stable", checkpoint_id)
     print(f"{checkpoint_id}  {asked.tracks:,} tracks in {time.perf_counter() - begun:.0f} s")
 
 

@@ -27,7 +27,6 @@ from app.demo.dataset import demo_dataset
 from app.domain.catalogue import Catalogue
 from app.rnn.checkpoint import CheckpointDraft
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
 from benchmarks.serving import generated, machine, until_idle
 from benchmarks.serving_load import Load
 from tests.e2e.retraining import RUNS, begin, until
@@ -78,7 +77,7 @@ def measured(chosen: argparse.Namespace, folder: Path) -> dict[str, dict[str, fl
         demo_dataset(folder / "data" / "demo")
     store = CheckpointStore(folder / "model_store")
     if store.labels().stable is None:
-        promote(store.root, "stable", store.publish(untrained(demo_catalogue())).checkpoint_id)
+        store.promote("stable", store.publish(untrained(demo_catalogue())).checkpoint_id)
     tracks = list(demo_catalogue())
     (folder / "tracks.txt").write_text("".join(f"{track.track_id}\n" for track in tracks), encoding="utf-8")
     latencies: dict[str, list[float]] = {"without": [], "with": []}

@@ -28,7 +28,6 @@ from redis import Redis
 
 from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import EmbeddedServer, running_server
-from app.stores.labels import promote
 from benchmarks.large_catalogue import build
 from benchmarks.serving_exactness import compare
 from benchmarks.serving_listeners import Listeners, exactly, popular_first, who_listened, write_lines
@@ -75,7 +74,7 @@ def measured(chosen: argparse.Namespace) -> Result:
     """Make everything ready, measure ours and the peer, and return what came of it."""
     store = chosen.store or ROOT / "benchmarks" / "made" / str(chosen.tracks)
     if not (store / "labels.json").exists():
-        promote(store, "stable", build(store, chosen.tracks))
+        CheckpointStore(store).promote("stable", build(store, chosen.tracks))
     predictor = CheckpointStore(store).load("stable")
     with tempfile.TemporaryDirectory() as folder:
         popular = popular_first(predictor)

@@ -23,7 +23,6 @@ from redis import Redis
 
 from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import running_server
-from app.stores.labels import promote
 from tests.e2e.service import Service
 from tests.rnn.drafts import new_draft
 
@@ -94,7 +93,7 @@ def promotions(root: Path, checkpoint_ids: list[str], every_s: float) -> Iterato
     while True:
         if time.monotonic() >= began + (done + 1) * every_s:
             done += 1
-            promote(root, "stable", checkpoint_ids[done % len(checkpoint_ids)])
+            CheckpointStore(root).promote("stable", checkpoint_ids[done % len(checkpoint_ids)])
         yield done
 
 
@@ -118,7 +117,7 @@ def main() -> None:
             checkpoints.publish(new_draft(seed, size=TRACKS, hidden_size=100, embedding_size=100)).checkpoint_id
             for seed in (1, 2)
         ]
-        promote(checkpoints.root, "stable", ids[0])
+        checkpoints.promote("stable", ids[0])
         data = Path(folder) / "data"
         with Service(checkpoints.root, data, workers=chosen.workers) as service:
             sys.exit(soaked(service, data, checkpoints.root, ids, chosen))

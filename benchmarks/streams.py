@@ -19,7 +19,6 @@ from pathlib import Path
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
 from tests.e2e.service import Service
 from tests.rnn.drafts import new_draft
 
@@ -124,8 +123,7 @@ def main() -> None:
     setrlimit(RLIMIT_NOFILE, (most, most))
     with tempfile.TemporaryDirectory() as folder:
         store = CheckpointStore(Path(folder) / "model_store")
-        promote(
-            store.root,
+        store.promote(
             "stable",
             store.publish(new_draft(1, size=TRACKS, hidden_size=100, embedding_size=100)).checkpoint_id,
         )

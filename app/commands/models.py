@@ -51,7 +51,7 @@ def list_models(store: Store = None, as_json: Json = False) -> None:
         )
         return
     if not manifests and not damaged:
-        typer.echo(f"No checkpoint in {checkpoints.root} yet. `segue train` publishes one.")
+        typer.echo(f"No checkpoint in {checkpoints.place} yet. `segue train` publishes one.")
         return
     table = _table("checkpoint", "labels", "status", "network", "tracks", *HEADLINE_METRICS)
     for manifest in manifests:
@@ -106,11 +106,8 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Point a label at a checkpoint, after all its files were checked. Servers follow within seconds."""
-    from app.stores import labels
-
     checkpoints = _open(store)
-    promoted = labels.promote(
-        checkpoints.root,
+    promoted = checkpoints.promote(
         label,
         checkpoints.resolve(name),
         traffic_percent=traffic_percent,
@@ -130,7 +127,7 @@ def add_tracks(
 ) -> None:
     """Publish a checkpoint again with tracks it has never seen. They begin as tracks of their artist and tags are."""
     from app.formats.track_file import read_tracks
-    from app.stores import additions, labels
+    from app.stores import additions
 
     checkpoints = _open(store)
     tracks, now = read_tracks(file), checkpoints.labels()
@@ -139,7 +136,7 @@ def add_tracks(
     if not as_json:
         typer.echo(f"{len(tracks)} tracks added to {added_to}: published {manifest.checkpoint_id}.")
     if promoted:
-        now = labels.promote(checkpoints.root, "stable", manifest.checkpoint_id, expected_version=now.version)
+        now = checkpoints.promote("stable", manifest.checkpoint_id, expected_version=now.version)
     if as_json:
         added = {"checkpoint_id": manifest.checkpoint_id, "added_to": added_to, "labels": now.to_dict()}
         _print_json({**added, "track_ids": [track.track_id for track in tracks]})
@@ -152,9 +149,7 @@ def rollback(
     label: Label = "stable", expected_version: ExpectedVersion = None, store: Store = None, as_json: Json = False
 ) -> None:
     """Return stable to what it was before; take the label canary or shadow away."""
-    from app.stores import labels
-
-    _print_labels(labels.rollback(_open(store).root, label, expected_version=expected_version), label, as_json)
+    _print_labels(_open(store).rollback(label, expected_version=expected_version), label, as_json)
 
 
 @models.command()

@@ -100,9 +100,7 @@ class Retraining:
             return self._watch.run.ended(RunState.FINISHED, time())
         manifest = self._published_before(dataset) or self._train(dataset, recipe)
         if ask.promote and manifest.accepted:
-            from app.stores.labels import promote
-
-            promote(self._store.root, "stable", manifest.checkpoint_id)
+            self._store.promote("stable", manifest.checkpoint_id)
             self._watch.note(f"{manifest.checkpoint_id} is promoted to stable")
         return self._watch.run.ended(
             RunState.PUBLISHED if manifest.accepted else RunState.REFUSED,
@@ -157,7 +155,7 @@ class Retraining:
         name = self._run.ask.base or self._store.labels().stable
         if name is None:
             return None
-        return read_checkpoint_catalogue(self._store.root / name, self._store.manifest(name))
+        return read_checkpoint_catalogue(self._store.folder(name), self._store.manifest(name))
 
     def _published_before(self, dataset: "Dataset") -> "Manifest | None":
         """Return what an earlier attempt published before it was killed, if one came so far."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from app.trainer.progress import TrainingProgress
     from app.trainer.recipe import Recipe
 
+DeviceOption = Annotated[
+    str, typer.Option(metavar="auto|cpu|cuda[:N]", help="Where to learn; auto: on a GPU where there is one.")
+]
 _COLUMNS = {"recall@1": "R@1", "recall@10": "R@10", "recall@20": "R@20", "mrr@20": "MRR@20", "ndcg@20": "NDCG@20"}
 
 
@@ -57,6 +60,7 @@ def train(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Processor threads to learn with; measured if not given.")
     ] = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Train a network, judge it beside the baselines and what serves, publish it, and promote it if it is accepted."""
     from rich.console import Console
@@ -64,6 +68,7 @@ def train(
     from app.dataset.folder import open_dataset
     from app.rnn.threads import use_threads
     from app.stores.checkpoints import CheckpointStore
+    from app.trainer.device import find_device
     from app.trainer.publishing import train_along, train_and_publish
     from app.trainer.team import join_team
 
@@ -73,8 +78,9 @@ def train(
     run_dir = run_dir or settings.data_dir / "runs" / f"{dataset.resolve().name}-{chosen.name}"
     checkpoints = CheckpointStore(store or settings.model_store)
     console, errors = Console(highlight=False, markup=False), Console(stderr=True, highlight=False, markup=False)
+    learning = find_device(device)
     use_threads(threads)
-    with join_team() as team:
+    with join_team(learning) as team:
         if not team.leads:
             train_along(opened, chosen, run_dir, team, test_share=test_share, resume=resume)
             return
@@ -104,9 +110,7 @@ def train(
     if learned:
         console.print("What is published has since learned the sessions that judged it, too.", soft_wrap=True)
     if manifest.accepted and promote:
-        from app.stores.labels import promote as promote_label
-
-        promote_label(checkpoints.root, "stable", manifest.checkpoint_id)
+        checkpoints.promote("stable", manifest.checkpoint_id)
         console.print("Promoted to stable: servers on this store follow within seconds.", soft_wrap=True)
 
 

@@ -13,7 +13,7 @@ from app.domain.catalogue import Track
 from app.errors import LabelConflict, LabelsChanged
 from app.stores.additions import add_tracks
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import Labels, promote
+from app.stores.labels import Labels
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +56,7 @@ class Cataloguing:
 
     def _promote(self, checkpoint_id: str, seen: Labels) -> Labels:
         try:
-            return promote(self._checkpoints.root, "stable", checkpoint_id, expected_version=seen.version)
+            return self._checkpoints.promote("stable", checkpoint_id, expected_version=seen.version)
         except LabelsChanged as changed:
             # The caller named no version, and so cannot have named an old one: somebody else was first.
             raise LabelConflict(str(changed)) from changed

@@ -9,7 +9,7 @@ import structlog
 
 from app.serving.reloader import Reloader
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import Labels, promote, rollback
+from app.stores.labels import Labels
 
 log = structlog.get_logger(__name__)
 
@@ -37,8 +37,7 @@ class Labelling:
         checkpoint_id = await asyncio.to_thread(self._checkpoints.resolve, name)
         await self._reloader.prepare(checkpoint_id)
         labels = await asyncio.to_thread(
-            promote,
-            self._checkpoints.root,
+            self._checkpoints.promote,
             label,
             checkpoint_id,
             traffic_percent=traffic_percent,
@@ -51,7 +50,7 @@ class Labelling:
 
     async def back(self, label: str, *, expected_version: int | None) -> Labels:
         """Return stable to what it was before, or take canary or shadow away; raise what `rollback` raises."""
-        labels = await asyncio.to_thread(rollback, self._checkpoints.root, label, expected_version=expected_version)
+        labels = await asyncio.to_thread(self._checkpoints.rollback, label, expected_version=expected_version)
         log.warning("label_rolled_back", label=label, checkpoint_id=labels.named(label), version=labels.version)
         await self._reloader.follow_once()
         return labels

@@ -28,7 +28,7 @@ def add_tracks(store: CheckpointStore, name: str, tracks: Sequence[Track]) -> Ma
     the catalogue holds, InvalidRequest for one given twice, and what reading and publishing raise.
     """
     checkpoint_id = store.resolve(name)
-    folder = store.root / checkpoint_id
+    folder = store.folder(checkpoint_id)
     manifest = store.manifest(checkpoint_id)
     network, catalogue, mixture = read_whole(folder, manifest)
     _check_new(catalogue, tracks)

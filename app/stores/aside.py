@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.stores.durable_files import abandoned, locked
-from app.stores.labels import LABELS_FILE, LOCK_FILE
+from app.stores.labels import LABELS_FILE
 
+LOCK_FILE = ".lock"
 # Hidden, so that no listing of ours or of a person's shows them.
 PUBLISHING = ".publishing-"
 REMOVING = ".removing-"

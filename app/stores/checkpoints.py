@@ -1,22 +1,22 @@
-"""The checkpoint store: folders that are published whole, never change, and are named by id or label.
+"""The checkpoint store: checkpoints that are published whole, never change, and are named by id or label.
 
-Knows nothing of training or of requests. A name from outside is never a path: it is matched against the ids there are.
+Knows nothing of training or of requests, and of where they are kept: that is the depot's. A name from outside is never
+a path: it is matched against the ids there are.
 """
 
 import builtins
-import os
 import re
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.errors import CheckpointError, InvalidRequest, UnknownCheckpoint
-from app.rnn.checkpoint_files import SEARCH_FILE, check_present
+from app.errors import CheckpointError, InvalidRequest, UnknownCheckpoint, WorseThanBaseline
+from app.rnn.checkpoint_files import SEARCH_FILE
 from app.rnn.manifest import CHECKPOINT_ID, Manifest, read_manifest
-from app.stores.aside import REMOVING, aside, sweep
-from app.stores.durable_files import locked, sync
-from app.stores.labels import LABELS, LOCK_FILE, Labels, previous_stable, read_labels
-from app.stores.verified import check_unless_verified, forget
+from app.stores.depot import Depot
+from app.stores.folder_depot import FolderDepot
+from app.stores.labels import LABELS, Labels, check_label, check_pointing, pointed, rolled_back
+from app.stores.verified import check_unless_verified
 
 if TYPE_CHECKING:
     from app.domain.song_map import SongMap
@@ -29,17 +29,22 @@ _NAME = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
 class CheckpointStore:
-    """The checkpoints below one folder. Any number of processes may read, publish and prune at once."""
+    """The checkpoints of one depot. Any number of processes may read, publish and prune at once."""
 
-    def __init__(self, root: Path, *, hidden_precision: "Precision" = "single") -> None:
-        """Take the folder, and how precisely the predictors loaded from it keep hidden states."""
-        self._root = root
+    def __init__(self, depot: Path | Depot, *, hidden_precision: "Precision" = "single") -> None:
+        """Take the depot, or the folder that is one, and how precisely predictors loaded from it keep hidden states."""
+        self._depot = FolderDepot(depot) if isinstance(depot, Path) else depot
         self._hidden_precision = hidden_precision
 
     @property
+    def place(self) -> str:
+        """Where the checkpoints are kept, in the words of the settings."""
+        return self._depot.place
+
+    @property
     def root(self) -> Path:
-        """The store's folder."""
-        return self._root
+        """The folder of this machine that checkpoints are read from."""
+        return self._depot.root
 
     def publish(self, draft: "CheckpointDraft") -> Manifest:
         """Write a draft aside, read it back, compare it with what was trained, and only then show it in the store.
@@ -51,11 +56,11 @@ class CheckpointStore:
 
         draft.check()
         try:
-            with aside(self._root) as folder:
-                return publish(self._root, folder, draft)
+            with self._depot.writing() as folder:
+                return publish(self._depot, folder, draft)
         except (OSError, sqlite3.Error) as error:
             raise CheckpointError(
-                f"Expected to write a checkpoint to {self._root}, got: {error}. Make room or correct the folder, "
+                f"Expected to write a checkpoint to {self.place}, got: {error}. Make room or correct the folder, "
                 "and publish again."
             ) from error
 
@@ -69,7 +74,49 @@ class CheckpointStore:
 
     def labels(self) -> Labels:
         """Return what is promoted."""
-        return read_labels(self._root)
+        return self._depot.labels()
+
+    def labels_seen(self) -> Labels:
+        """Return what was promoted when this machine last saw the labels: what to serve while they are out of reach."""
+        return self._depot.labels_seen()
+
+    def promote(
+        self,
+        label: str,
+        checkpoint_id: str,
+        *,
+        traffic_percent: float | None = None,
+        expected_version: int | None = None,
+        force: bool = False,
+    ) -> Labels:
+        """Point a label at a checkpoint whose files are whole; return the new labels.
+
+        Raises LabelsChanged when `expected_version` is given and somebody changed the labels since, WorseThanBaseline
+        for a rejected checkpoint unless `force`d, UnknownCheckpoint or CorruptCheckpoint for one that cannot serve.
+        """
+        check_pointing(label, traffic_percent)
+        # Hashing a large checkpoint takes a while, and it cannot change: others need not wait for it.
+        manifest = self._whole(checkpoint_id)
+        if not manifest.accepted and not force:
+            raise WorseThanBaseline(
+                f"Expected an accepted checkpoint, got {checkpoint_id}, rejected because: {manifest.reason} "
+                "Train a better one, or promote it with force."
+            )
+        return self._depot.change_labels(
+            lambda labels: pointed(labels, label, checkpoint_id, traffic_percent),
+            expected_version=expected_version,
+            needs=checkpoint_id,
+        )
+
+    def rollback(self, label: str = "stable", *, expected_version: int | None = None) -> Labels:
+        """Return `stable` to what it was before, or take the label `canary` or `shadow` away; return the new labels.
+
+        A checkpoint of the history that was removed or is damaged is passed over, and forgotten.
+        """
+        check_label(label)
+        return self._depot.change_labels(
+            lambda labels: rolled_back(labels, label, self._is_whole), expected_version=expected_version
+        )
 
     def resolve(self, name: str) -> str:
         """Return the id that an id, a label, the beginning of one id or the end of one id names.
@@ -80,6 +127,8 @@ class CheckpointStore:
             if (labelled := self.labels().named(name)) is None:
                 raise UnknownCheckpoint(f"No checkpoint is labelled {name}. Promote one with `segue models promote`.")
             name = labelled
+        if self._depot.is_at_hand(name):
+            return name
         ids = self.ids() if _NAME.fullmatch(name) else []
         found = [name] if name in ids else [one for one in ids if one.startswith(name) or one.endswith(f"-{name}")]
         if len(found) != 1:
@@ -92,10 +141,11 @@ class CheckpointStore:
 
     def manifest(self, name: str) -> Manifest:
         """Return the manifest of a checkpoint whose files are all there."""
-        folder = self._folder(name)
-        manifest = read_manifest(folder)
-        check_present(folder, manifest.files)
-        return manifest
+        return self._depot.manifest(self.resolve(name))
+
+    def folder(self, name: str) -> Path:
+        """Return a checkpoint as a folder of this machine, to be read only; whoever reads it checks it."""
+        return self._depot.folder(self.resolve(name))
 
     def load(self, name: str) -> "Predictor":
         """Return the checkpoint's predictor, every file verified, the weights mapped, and the first steps taken.
@@ -107,7 +157,7 @@ class CheckpointStore:
         from app.rnn.checkpoint_mixture import read_checkpoint_mixture
         from app.rnn.predictor import Predictor
 
-        folder = self._folder(name)
+        folder = self.folder(name)
         manifest = read_manifest(folder)
         network, catalogue = read_checkpoint(folder, manifest, check_unless_verified)
         mixture = read_checkpoint_mixture(folder, manifest, network, LOAD_TOLERANCE)
@@ -120,20 +170,20 @@ class CheckpointStore:
         """Return the search over the checkpoint's tracks. Its file was verified when the checkpoint was loaded."""
         from app.stores.track_search import TrackSearch
 
-        return TrackSearch(self._folder(name) / SEARCH_FILE)
+        return TrackSearch(self.folder(name) / SEARCH_FILE)
 
     def song_map(self, name: str) -> "SongMap":
         """Return the map of a checkpoint's tracks; raise NoSongMap for one that was published without."""
         from app.rnn.checkpoint_map import read_checkpoint_map
 
-        folder = self._folder(name)
+        folder = self.folder(name)
         return read_checkpoint_map(folder, read_manifest(folder))
 
     def verify(self, name: str) -> None:
         """Read a checkpoint as a server would; raise CorruptCheckpoint or IncompatibleCheckpoint naming the file."""
         from app.stores.publishing import read_whole
 
-        folder = self._folder(name)
+        folder = self.folder(name)
         read_whole(folder, read_manifest(folder))
 
     def prune(self, keep: int) -> builtins.list[str]:
@@ -143,42 +193,33 @@ class CheckpointStore:
         """
         if keep < 0:
             raise InvalidRequest(f"Expected to keep 0 checkpoints or more, got {keep}.")
-        if not self._root.is_dir():
-            return []
-        with locked(self._root / LOCK_FILE):
-            labels, ids = self.labels(), self.ids()
-            kept = {*(labels.named(label) for label in LABELS), previous_stable(self._root), *ids[:keep]}
-            removed = [checkpoint_id for checkpoint_id in ids if checkpoint_id not in kept]
-            for checkpoint_id in removed:
-                # Renamed first: a half-removed checkpoint must not be listed either.
-                (self._root / checkpoint_id).rename(self._root / f"{REMOVING}{checkpoint_id}")
-                forget(self._root / checkpoint_id)
-            sync(self._root)
-            sweep(self._root)
-        return removed
+        return self._depot.remove_but(keep)
 
     def ids(self) -> builtins.list[str]:
-        """Return the ids of all folders that look published, newest first."""
-        if not self._root.is_dir():
-            return []
-        with os.scandir(self._root) as entries:
-            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-        return sorted((name for name in names if CHECKPOINT_ID.fullmatch(name)), reverse=True)
-
-    def _folder(self, name: str) -> Path:
-        return self._root / self.resolve(name)
+        """Return the ids of all that look published, newest first."""
+        return self._depot.ids()
 
     def _read_all(self) -> dict[str, Manifest | CheckpointError]:
         found: dict[str, Manifest | CheckpointError] = {}
         for checkpoint_id in self.ids():
-            folder = self._root / checkpoint_id
             try:
-                manifest = read_manifest(folder)
-                check_present(folder, manifest.files)
+                found[checkpoint_id] = self._depot.manifest(checkpoint_id)
             except CheckpointError as error:
-                # Pruned while we looked: not damaged, gone.
-                if folder.is_dir():
-                    found[checkpoint_id] = error
-            else:
-                found[checkpoint_id] = manifest
-        return found
+                found[checkpoint_id] = error
+        # Pruned while we looked: not damaged, gone.
+        gone = {name for name, one in found.items() if isinstance(one, CheckpointError)} - set(self.ids())
+        return {name: one for name, one in found.items() if name not in gone}
+
+    def _whole(self, checkpoint_id: str) -> Manifest:
+        if not CHECKPOINT_ID.fullmatch(checkpoint_id) or checkpoint_id not in self.ids():
+            raise UnknownCheckpoint(
+                f"Expected the id of a published checkpoint, got {checkpoint_id!r}. `segue models list` shows them."
+            )
+        return self._depot.check(checkpoint_id)
+
+    def _is_whole(self, checkpoint_id: str) -> bool:
+        try:
+            self._whole(checkpoint_id)
+        except (CheckpointError, UnknownCheckpoint):
+            return False
+        return True

@@ -1,29 +1,18 @@
 """The labels of a checkpoint store: which checkpoint serves, which is tried beside it, and the way back.
 
-`labels.json` is one small file, replaced whole under a lock and counted by its version. Knows nothing of networks:
-a checkpoint is an id, a manifest and files that hash to what it says.
+`labels.json` is one small file, replaced whole and counted by its version. Knows nothing of where it is kept, and of
+what a checkpoint is but an id.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal, get_args
 
-from app.errors import (
-    CheckpointError,
-    CorruptCheckpoint,
-    InvalidRequest,
-    LabelsChanged,
-    UnknownCheckpoint,
-    WorseThanBaseline,
-)
-from app.rnn.checkpoint_files import check_files
-from app.rnn.manifest import CHECKPOINT_ID, Manifest, read_manifest
-from app.stores.durable_files import locked, replace_file
+from app.errors import CorruptCheckpoint, InvalidRequest, LabelsChanged, UnknownCheckpoint
+from app.rnn.manifest import CHECKPOINT_ID
 
 LABELS_FILE = "labels.json"
-LOCK_FILE = ".lock"
 HISTORY_LENGTH = 100
 
 Label = Literal["stable", "canary", "shadow"]
@@ -90,130 +79,84 @@ class Labels:
         return labels
 
 
-def read_labels(root: Path) -> Labels:
-    """Read a store's labels; a store nobody promoted in has none."""
-    try:
-        content = (root / LABELS_FILE).read_bytes()
-    except FileNotFoundError:
-        return Labels()
-    except OSError as error:
-        raise CorruptCheckpoint(f"{LABELS_FILE} cannot be read: {error.strerror}; restore it.") from error
+def read_labels(content: bytes | None) -> Labels:
+    """Read the bytes of `labels.json`; a store nobody promoted in has none. Raises CorruptCheckpoint."""
+    return Labels() if content is None else Labels.from_dict(read_fields(content))
+
+
+def read_fields(content: bytes) -> dict[str, Any]:
+    """Read the JSON object that `labels.json` is; raise CorruptCheckpoint for anything else."""
     try:
         fields = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise CorruptCheckpoint(f"{LABELS_FILE} is not JSON ({error}); restore it, or remove it.") from error
     if not isinstance(fields, dict):
         raise CorruptCheckpoint(f"Expected a JSON object in {LABELS_FILE}, got {type(fields).__name__}; restore it.")
-    return Labels.from_dict(fields)
+    return fields
 
 
-def promote(
-    root: Path,
-    label: str,
-    checkpoint_id: str,
-    *,
-    traffic_percent: float | None = None,
-    expected_version: int | None = None,
-    force: bool = False,
-) -> Labels:
-    """Point a label at a checkpoint whose files are whole; return the new labels.
+def write_fields(fields: dict[str, Any]) -> bytes:
+    """Return the bytes of `labels.json`."""
+    return (json.dumps(fields, indent=2) + "\n").encode()
 
-    Raises LabelsChanged when `expected_version` is given and somebody changed the labels since, WorseThanBaseline for
-    a rejected checkpoint unless `force`d, UnknownCheckpoint or CorruptCheckpoint for one that cannot serve.
-    """
+
+def check_pointing(label: str, traffic_percent: float | None) -> None:
+    """Check that a label can be pointed so; raise InvalidRequest."""
     if traffic_percent is not None and label != "canary":
         raise InvalidRequest(f"Expected traffic_percent with the label canary only, got it with {label!r}.")
     if label == "canary":
         _percent(traffic_percent)
-    _check_label(label)
-    # Hashing a large checkpoint takes a while, and it cannot change: others need not wait for it.
-    manifest = _whole(root, checkpoint_id)
-    if not manifest.accepted and not force:
-        raise WorseThanBaseline(
-            f"Expected an accepted checkpoint, got {checkpoint_id}, rejected because: {manifest.reason} "
-            "Train a better one, or promote it with force."
-        )
-
-    def moved(labels: Labels) -> Labels:
-        match label:
-            case "canary":
-                return replace(labels, canary=Canary(checkpoint_id, _percent(traffic_percent)))
-            case "shadow":
-                return replace(labels, shadow=checkpoint_id)
-            case _ if labels.stable in (None, checkpoint_id):
-                return replace(labels, stable=checkpoint_id)
-            case _:
-                history = (*labels.history, str(labels.stable))[-HISTORY_LENGTH:]
-                return replace(labels, stable=checkpoint_id, history=history)
-
-    return _change(root, expected_version, moved, needs=checkpoint_id)
+    check_label(label)
 
 
-def rollback(root: Path, label: str = "stable", *, expected_version: int | None = None) -> Labels:
-    """Return `stable` to what it was before, or take the label `canary` or `shadow` away; return the new labels.
+def pointed(labels: Labels, label: str, checkpoint_id: str, traffic_percent: float | None) -> Labels:
+    """Return the labels with one of them pointed at a checkpoint."""
+    match label:
+        case "canary":
+            return replace(labels, canary=Canary(checkpoint_id, _percent(traffic_percent)))
+        case "shadow":
+            return replace(labels, shadow=checkpoint_id)
+        case _ if labels.stable in (None, checkpoint_id):
+            return replace(labels, stable=checkpoint_id)
+        case _:
+            history = (*labels.history, str(labels.stable))[-HISTORY_LENGTH:]
+            return replace(labels, stable=checkpoint_id, history=history)
 
-    A checkpoint of the history that was removed or is damaged is passed over, and forgotten.
+
+def rolled_back(labels: Labels, label: str, is_whole: Callable[[str], bool]) -> Labels:
+    """Return the labels with `stable` at what it was before, or without `canary` or `shadow`.
+
+    A checkpoint of the history that is not whole is passed over, and forgotten. Raises UnknownCheckpoint where none is.
     """
-    _check_label(label)
+    if label != "stable":
+        return replace(labels, canary=None) if label == "canary" else replace(labels, shadow=None)
+    for place in range(len(labels.history) - 1, -1, -1):
+        past = labels.history[place]
+        if past != labels.stable and is_whole(past):
+            return replace(labels, stable=past, history=labels.history[:place])
+    raise UnknownCheckpoint(
+        f"Expected an earlier stable checkpoint to go back to, got a history of {len(labels.history)}, none of "
+        "them there and whole. Promote another by its id."
+    )
 
-    def back(labels: Labels) -> Labels:
-        if label != "stable":
-            return replace(labels, canary=None) if label == "canary" else replace(labels, shadow=None)
-        for place in range(len(labels.history) - 1, -1, -1):
-            past = labels.history[place]
-            if past != labels.stable and _is_whole(root, past):
-                return replace(labels, stable=past, history=labels.history[:place])
-        raise UnknownCheckpoint(
-            f"Expected an earlier stable checkpoint to go back to, got a history of {len(labels.history)}, none of "
-            "them there and whole. Promote another by its id."
+
+def kept_by(labels: Labels, ids: Sequence[str], newest: int) -> set[str]:
+    """Return what pruning keeps of the ids, newest first: the newest, the labelled, and where a rollback goes."""
+    back = next((past for past in reversed(labels.history) if past != labels.stable and past in ids), None)
+    return {*ids[:newest], *(one for one in (*map(labels.named, LABELS), back) if one is not None)}
+
+
+def check_version(labels: Labels, expected: int | None) -> None:
+    """Raise LabelsChanged when a version is expected and the labels are at another."""
+    if expected is not None and labels.version != expected:
+        raise LabelsChanged(
+            f"Expected version {expected} of the labels, got {labels.version}: somebody changed them. "
+            "Look at them and decide again."
         )
 
-    return _change(root, expected_version, back)
 
-
-def previous_stable(root: Path) -> str | None:
-    """Return the checkpoint a rollback would go back to, if its folder is there."""
-    labels = read_labels(root)
-    return next((past for past in reversed(labels.history) if past != labels.stable and (root / past).is_dir()), None)
-
-
-def _change(root: Path, expected_version: int | None, change: Callable[[Labels], Labels], needs: str = "") -> Labels:
-    if not root.is_dir():
-        raise UnknownCheckpoint(f"Expected a checkpoint store at {root}, found nothing. Publish a checkpoint first.")
-    with locked(root / LOCK_FILE):
-        labels = read_labels(root)
-        if expected_version is not None and labels.version != expected_version:
-            raise LabelsChanged(
-                f"Expected version {expected_version} of the labels, got {labels.version}: somebody changed them. "
-                "Look at them and decide again."
-            )
-        # Pruning takes the same lock, so what is there now is there when the label points at it.
-        if needs and not (root / needs).is_dir():
-            raise UnknownCheckpoint(f"Checkpoint {needs} was removed in the meantime. Promote another.")
-        changed = replace(change(labels), version=labels.version + 1)
-        replace_file(root / LABELS_FILE, (json.dumps(changed.to_dict(), indent=2) + "\n").encode())
-        return changed
-
-
-def _whole(root: Path, checkpoint_id: str) -> Manifest:
-    if not CHECKPOINT_ID.fullmatch(checkpoint_id) or not (root / checkpoint_id).is_dir():
-        raise UnknownCheckpoint(
-            f"Expected the id of a published checkpoint, got {checkpoint_id!r}. `segue models list` shows them."
-        )
-    manifest = read_manifest(root / checkpoint_id)
-    check_files(root / checkpoint_id, manifest.files)
-    return manifest
-
-
-def _is_whole(root: Path, checkpoint_id: str) -> bool:
-    try:
-        _whole(root, checkpoint_id)
-    except (CheckpointError, UnknownCheckpoint):
-        return False
-    return True
-
-
-def _check_label(label: str) -> None:
+def check_label(label: str) -> None:
+    """Raise InvalidRequest for what is no label."""
     if label not in LABELS:
         raise InvalidRequest(f"Expected the label stable, canary or shadow, got {label!r}.")
 

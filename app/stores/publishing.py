@@ -39,14 +39,14 @@ from app.rnn.mixture import Mixture
 from app.rnn.network import RecurrentNetwork
 from app.rnn.song_map import song_map_of
 from app.rnn.weights import read_network
-from app.stores.durable_files import replace_file, sync, sync_tree
+from app.stores.depot import Depot
+from app.stores.durable_files import replace_file, sync_tree
 from app.stores.search_index import build_search_index
 from app.stores.track_search import TrackSearch
-from app.stores.verified import remember
 
 
-def publish(root: Path, folder: Path, draft: CheckpointDraft) -> Manifest:
-    """Write a draft into an empty folder aside, compare it with what was trained, and give the folder its name."""
+def publish(depot: Depot, folder: Path, draft: CheckpointDraft) -> Manifest:
+    """Write a draft into an empty folder aside, compare it with what was trained, and let everybody see it."""
     files, index = _write(folder, draft)
     # Rows in half precision answer a little differently from the trained ones; the probe is what the stored ones say.
     network = read_network(folder / WEIGHTS_FILE, draft.network.config) if draft.in_halves else draft.network
@@ -54,9 +54,7 @@ def publish(root: Path, folder: Path, draft: CheckpointDraft) -> Manifest:
         manifest = _manifest_of(draft, network, files, index)
         replace_file(folder / MANIFEST_FILE, manifest.to_json())
         _check_written(folder, manifest, draft)
-        if _show(root, folder, manifest.checkpoint_id):
-            if draft.is_indexed:
-                remember(root / manifest.checkpoint_id, files)
+        if depot.show(folder, manifest):
             return manifest
         # Somebody published the same content within this second; the next one has another id.
         time.sleep(1.0)
@@ -132,16 +130,3 @@ def _same_tracks(stored: Catalogue, trained: Catalogue) -> bool:
     if isinstance(stored, MappedCatalogue) and isinstance(trained, MappedCatalogue):
         return bool(stored.table.equals(trained.table))
     return all(one == other for one, other in zip(stored, trained, strict=True))
-
-
-def _show(root: Path, folder: Path, checkpoint_id: str) -> bool:
-    """Give the folder its name; False when the name is taken."""
-    sync(folder)
-    try:
-        folder.rename(root / checkpoint_id)
-    except OSError:
-        if (root / checkpoint_id).exists():
-            return False
-        raise
-    sync(root)
-    return True

@@ -7,7 +7,6 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
 from tests.browser.conftest import Seen
 from tests.browser.test_accessibility import faults
 from tests.e2e.retraining import QUICKLY, heard, recipes
@@ -19,7 +18,7 @@ from tests.serving.conftest import draft
 def store(tmp_path_factory: pytest.TempPathFactory) -> CheckpointStore:
     """Two accepted checkpoints, the older one promoted."""
     store = CheckpointStore(tmp_path_factory.mktemp("dashboard") / "model_store")
-    promote(store.root, "stable", store.publish(draft(1)).checkpoint_id)
+    store.promote("stable", store.publish(draft(1)).checkpoint_id)
     store.publish(draft(2))
     return store
 
@@ -115,7 +114,7 @@ def test_two_who_decide_at_once_do_not_undo_each_other(
     [new] = set(store.ids()) - {old}
     dashboard.open(new)
     dashboard.press(f"Shadow: {new}")
-    promote(store.root, "shadow", old)
+    store.promote("shadow", old)
     dashboard.press("Set it")
     expect(page.locator("#notice")).to_contain_text("Somebody else was faster")
     expect(dashboard.label("shadow")).to_contain_text(old)

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
 from tests.e2e.service import Service
 from tests.serving.conftest import draft
 
@@ -15,7 +14,7 @@ from tests.serving.conftest import draft
 def checkpoints(tmp_path: Path) -> CheckpointStore:
     """A model store with one promoted checkpoint."""
     store = CheckpointStore(tmp_path / "model_store")
-    promote(store.root, "stable", store.publish(draft(1)).checkpoint_id)
+    store.promote("stable", store.publish(draft(1)).checkpoint_id)
     return store
 
 

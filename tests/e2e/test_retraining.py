@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
 from tests.e2e.retraining import QUICKLY, RUNS, SESSION, begin, carrier_of, events_of, heard, recipes, show, until
 from tests.e2e.service import Service
 from tests.serving.conftest import draft
@@ -23,7 +22,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(home: Path) -> CheckpointStore:
     """A model store with one promoted checkpoint."""
     store = CheckpointStore(home / "model_store")
-    promote(store.root, "stable", store.publish(draft(1)).checkpoint_id)
+    store.promote("stable", store.publish(draft(1)).checkpoint_id)
     return store
 
 

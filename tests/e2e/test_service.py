@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
 from tests.e2e.service import Service
 from tests.serving.conftest import draft
 
@@ -76,7 +75,7 @@ def test_a_promotion_under_load_fails_no_request(service: Service, checkpoints: 
 
     with ThreadPoolExecutor(8) as threads:
         asking = [threads.submit(keep_asking, number) for number in range(8)]
-        promote(checkpoints.root, "stable", new)
+        checkpoints.promote("stable", new)
         for _ in range(300):
             if seen[-50:].count(new) == 50:
                 break

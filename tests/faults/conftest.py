@@ -11,7 +11,6 @@ import pytest
 from app.rnn.predictor import Predictor
 from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import find_server
-from app.stores.labels import promote
 from tests.e2e.service import Service
 from tests.faults.drafts import one_hot_draft
 from tests.faults.proxy import Proxy
@@ -72,7 +71,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def models(tmp_path_factory: pytest.TempPathFactory) -> CheckpointStore:
     """A model store with one promoted checkpoint, for every service of these tests."""
     store = CheckpointStore(tmp_path_factory.mktemp("models") / "model_store")
-    promote(store.root, "stable", store.publish(one_hot_draft(1)).checkpoint_id)
+    store.promote("stable", store.publish(one_hot_draft(1)).checkpoint_id)
     return store
 
 

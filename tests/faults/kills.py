@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
 from tests.e2e.service import Service
 from tests.faults import processes
 from tests.faults.drafts import one_hot_draft
@@ -169,7 +168,7 @@ def main() -> int:
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="segue-kills-") as folder:
         models = CheckpointStore(Path(folder) / "models")
-        promote(models.root, "stable", models.publish(one_hot_draft(1)).checkpoint_id)
+        models.promote("stable", models.publish(one_hot_draft(1)).checkpoint_id)
         outcome = run(models, Path(folder), seconds=60 * chosen.minutes, seed=chosen.seed)
     sys.stdout.write(f"{outcome.table()}\n")
     sys.stdout.write("".join(f"{wrong}\n" for wrong in outcome.told.wrong))

@@ -26,7 +26,6 @@ from app.domain.session import ListenerSession
 from app.rnn.predictor import Predictor
 from app.stores.checkpoints import CheckpointStore
 from app.stores.keys import session_key
-from app.stores.labels import promote
 from app.stores.session_record import decode
 from tests.e2e.service import Service
 from tests.faults import processes
@@ -62,7 +61,7 @@ class World:
 def world(tmp_path: Path) -> Iterator[World]:
     models = CheckpointStore(tmp_path / "models")
     ids = [models.publish(one_hot_draft(seed)).checkpoint_id for seed in (1, 2)]
-    promote(models.root, "stable", ids[0])
+    models.promote("stable", ids[0])
     data = tmp_path / "data"
     with (
         Service(models.root, data, recent_tracks=str(RECENT), collect_events="false") as service,
@@ -188,7 +187,7 @@ class Listening(RuleBasedStateMachine):
     @rule(seed=st.integers(0, 1))
     def change_the_model(self, seed: int) -> None:
         chosen = list(self.world.predictors)[seed]
-        promote(self.world.models.root, "stable", chosen)
+        self.world.models.promote("stable", chosen)
         until(lambda: self.world.service.http.get("/readyz").json()["checkpoint_id"] == chosen)
 
     @precondition(lambda self: self.restarts < RESTARTS)

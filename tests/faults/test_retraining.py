@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
 from tests.e2e.retraining import QUICKLY, RUNS, begin, carrier_of, heard, recipes, show, until
 from tests.e2e.service import Service
 from tests.faults.processes import children
@@ -34,7 +33,7 @@ def worker_of(service: Service) -> int | None:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     home = tmp_path_factory.mktemp("retraining")
     store = CheckpointStore(home / "model_store")
-    promote(store.root, "stable", store.publish(draft(1)).checkpoint_id)
+    store.promote("stable", store.publish(draft(1)).checkpoint_id)
     recipes(home / "data")
     with Service(store.root, home / "data", **QUICKLY) as running:
         heard(running, 60)

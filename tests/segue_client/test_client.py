@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
 from segue_client import AsyncSegue, Bye, Outbox, Patience, Recommendation, Refused, Segue, Unavailable
 from tests.e2e.service import Service
 from tests.serving.conftest import draft, someone
@@ -24,7 +23,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service for all; whoever kills it starts it again."""
     home = tmp_path_factory.mktemp("client")
     store = CheckpointStore(home / "model_store")
-    promote(store.root, "stable", store.publish(draft(1)).checkpoint_id)
+    store.promote("stable", store.publish(draft(1)).checkpoint_id)
     with Service(store.root, home / "data") as running:
         yield running
 

@@ -28,7 +28,6 @@ from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import EmbeddedServer
 from app.stores.event_streams import EventStreams
 from app.stores.exchange import Exchange
-from app.stores.labels import promote
 from app.stores.listener_log import ListenerLog
 from app.stores.session_store import SessionStore
 
@@ -75,7 +74,7 @@ def session_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def checkpoints(tmp_path: Path) -> CheckpointStore:
     """A model store with one promoted checkpoint."""
     store = CheckpointStore(tmp_path / "model_store")
-    promote(store.root, "stable", store.publish(draft(1)).checkpoint_id)
+    store.promote("stable", store.publish(draft(1)).checkpoint_id)
     return store
 
 

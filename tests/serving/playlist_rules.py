@@ -29,4 +29,8 @@ def permitted(
     count = Counter(catalogue[other].artist for other in chosen if other is not None)[track.artist]
     if most is not None and count >= most:
         return False
+    if track.explicit is not False and not ask.rules.explicit:
+        return False
+    if track.markets and ask.rules.market not in (None, *track.markets):
+        return False
     return not any(row in failing for failing in shelves_of(catalogue).failing(ask.rules).values())

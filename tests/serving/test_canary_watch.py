@@ -12,7 +12,6 @@ from app.serving.labelling import Labelling
 from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import EmbeddedServer
 from app.stores.exchange import Exchange
-from app.stores.labels import promote
 from app.stores.online_counts import OnlineCounts
 from tests.serving.conftest import draft, opened
 
@@ -58,7 +57,7 @@ def session_server(tmp_path: Path) -> Iterator[str]:
 def pair(checkpoints: CheckpointStore) -> tuple[str, str]:
     """The ids of stable and of a canary for everybody's half."""
     canary = checkpoints.publish(draft(2)).checkpoint_id
-    promote(checkpoints.root, "canary", canary, traffic_percent=50)
+    checkpoints.promote("canary", canary, traffic_percent=50)
     return str(checkpoints.labels().stable), canary
 
 

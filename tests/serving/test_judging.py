@@ -17,7 +17,6 @@ from app.serving.judging import Judge, trial_of
 from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import EmbeddedServer
 from app.stores.exchange import Exchange
-from app.stores.labels import promote
 from app.stores.online_counts import OnlineCounts
 from tests.serving.conftest import LIMITS, Worker, draft, event, opened, someone
 
@@ -122,8 +121,8 @@ async def test_canary_and_shadow_are_judged_apart(checkpoints: CheckpointStore, 
     """The shadow by everybody's plays; what it ranks is in no answer and in no session."""
     stable = str(checkpoints.labels().stable)
     canary, shadow = (checkpoints.publish(draft(seed)).checkpoint_id for seed in (2, 3))
-    promote(checkpoints.root, "canary", canary, traffic_percent=50)
-    promote(checkpoints.root, "shadow", shadow)
+    checkpoints.promote("canary", canary, traffic_percent=50)
+    checkpoints.promote("shadow", shadow)
     listeners = [someone() for _ in range(16)]
     async with judged(checkpoints, session_server) as one:
         for row in (1, 2):

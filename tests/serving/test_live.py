@@ -15,7 +15,6 @@ from app.serving.live import Live
 from app.serving.live_stream import UPDATES_UNAVAILABLE, Bye, LiveStream, ModelChanged, Told
 from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import find_server
-from app.stores.labels import promote
 from app.stores.live import Notices
 from tests.ports import free_port
 from tests.serving.conftest import Worker, draft, event, opened, someone
@@ -156,7 +155,7 @@ async def test_another_checkpoint_is_told_before_its_first_ranking(here: Station
     with here.live.open(ann, ASK) as stream:
         before = await ranking(stream)
         after = checkpoints.publish(draft(2)).checkpoint_id
-        promote(checkpoints.root, "stable", after)
+        checkpoints.promote("stable", after)
         changed, told = await upcoming(stream)
         assert changed == ModelChanged(after, before.checkpoint_id)
         assert isinstance(told, Recommendation)

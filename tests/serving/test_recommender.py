@@ -11,7 +11,6 @@ from app.errors import Rejected, SessionStoreUnavailable, UnknownListener
 from app.serving.listeners import Listeners
 from app.serving.recommender import Recommender
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
 from tests.serving.conftest import LIMITS, V, draft, event, opened, replayed, someone
 
 pytestmark = pytest.mark.anyio
@@ -126,7 +125,7 @@ async def test_a_swap_replays_the_listener_under_the_new_checkpoint(
     ann = someone()
     await recommender.observe(ann, [event(ann, row) for row in (3, 1, 4)], Ask(limit=3))
     new = checkpoints.publish(draft(2, "lstm")).checkpoint_id
-    promote(checkpoints.root, "stable", new)
+    checkpoints.promote("stable", new)
     async with asyncio.timeout(5):
         while (answer := await recommender.observe(ann, [], Ask(limit=3))).checkpoint_id != new:
             await asyncio.sleep(0.02)

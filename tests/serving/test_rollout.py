@@ -10,7 +10,6 @@ from app.serving.labelling import Labelling
 from app.serving.reloader import Reloader, load_served
 from app.serving.rollout import Rollout, Served
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote, rollback
 from tests.serving.conftest import draft, event, opened, replayed, someone
 
 LISTENERS = [f"listener-{number}" for number in range(4000)]
@@ -83,7 +82,7 @@ async def test_every_event_of_a_batch_is_of_its_listeners_checkpoint(
     checkpoints: CheckpointStore, session_server: str
 ) -> None:
     canary = checkpoints.publish(draft(2)).checkpoint_id
-    promote(checkpoints.root, "canary", canary, traffic_percent=50)
+    checkpoints.promote("canary", canary, traffic_percent=50)
     listeners = [someone() for _ in range(12)]
     async with opened(checkpoints, session_server) as worker:
         rollout = worker.reloader.rollout
@@ -97,7 +96,7 @@ async def test_every_event_of_a_batch_is_of_its_listeners_checkpoint(
 async def test_a_damaged_canary_answers_nobody(checkpoints: CheckpointStore) -> None:
     """Its listeners are answered by stable; nothing is labelled through this worker that it cannot load."""
     canary = checkpoints.publish(draft(2)).checkpoint_id
-    promote(checkpoints.root, "canary", canary, traffic_percent=100)
+    checkpoints.promote("canary", canary, traffic_percent=100)
     damage(checkpoints.root / canary)
     async with Reloader(checkpoints, interval_s=60) as reloader:
         assert reloader.rollout.canary is None
@@ -123,8 +122,8 @@ async def test_labels_are_followed_all_three_and_let_go(checkpoints: CheckpointS
     canary, shadow = (checkpoints.publish(draft(seed)).checkpoint_id for seed in (2, 3))
     swaps: list[str] = []
     async with Reloader(checkpoints, interval_s=60, on_swap=swaps.append) as reloader:
-        promote(checkpoints.root, "canary", canary, traffic_percent=25)
-        promote(checkpoints.root, "shadow", shadow)
+        checkpoints.promote("canary", canary, traffic_percent=25)
+        checkpoints.promote("shadow", shadow)
         await reloader.follow_once()
         rollout = reloader.rollout
         assert rollout.canary is not None
@@ -133,7 +132,7 @@ async def test_labels_are_followed_all_three_and_let_go(checkpoints: CheckpointS
         assert rollout.shadow.predictor.checkpoint_id == shadow
         assert rollout.traffic_percent == 25
         for label in ("canary", "shadow"):
-            rollback(checkpoints.root, label)
+            checkpoints.rollback(label)
         await reloader.follow_once()
         assert reloader.rollout == Rollout(reloader.current)
         assert set(reloader._loaded) == {stable}
@@ -143,7 +142,7 @@ async def test_labels_are_followed_all_three_and_let_go(checkpoints: CheckpointS
 
 async def test_without_stable_nobody_is_answered(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path / "model_store")
-    promote(store.root, "canary", store.publish(draft(1)).checkpoint_id, traffic_percent=100)
+    store.promote("canary", store.publish(draft(1)).checkpoint_id, traffic_percent=100)
     async with Reloader(store, interval_s=60) as reloader:
         with pytest.raises(NoCheckpoint, match="stable"):
             _ = reloader.rollout

@@ -31,7 +31,6 @@ from app.rnn.predictor import Predictor
 from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import EmbeddedServer
 from app.stores.keys import session_key
-from app.stores.labels import promote
 from app.trainer.recipe import Recipe
 from app.trainer.training import train
 from tests.serving.conftest import LIMITS, V, Worker, opened, small_catalogue
@@ -240,7 +239,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 1))
     def swap(self, number: int) -> None:
-        promote(self.checkpoints.root, "stable", list(self.predictors)[number])
+        self.checkpoints.promote("stable", list(self.predictors)[number])
         for worker in self.workers:
             self.do(worker.reloader.follow_once())
 
@@ -285,7 +284,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[CheckpointStore, 
         draft = CheckpointDraft(network, small_catalogue(), {}, {}, {}, {}, Verdict(True, "for tests"), (0, 1, 2))
         checkpoint_id = store.publish(draft).checkpoint_id
         predictors[checkpoint_id] = store.load(checkpoint_id)
-    promote(store.root, "stable", next(iter(predictors)))
+    store.promote("stable", next(iter(predictors)))
     return store, predictors
 
 

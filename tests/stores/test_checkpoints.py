@@ -12,7 +12,6 @@ from app.rnn.checkpoint import ask
 from app.rnn.checkpoint_files import MANIFEST_FILE, file_sha256
 from app.rnn.manifest import CHECKPOINT_ID, Manifest
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
 from tests.rnn.drafts import V, flip_byte, new_draft, small_catalogue
 
 ALL_FILES = [
@@ -177,7 +176,7 @@ def test_checkpoints_are_named_by_id_label_or_a_part_that_is_theirs_alone(store:
     assert [store.resolve(name) for name in (folder.name, day, digest)] == [folder.name] * 3
     with pytest.raises(UnknownCheckpoint, match="labelled stable"):
         store.load("stable")
-    promote(store.root, "stable", folder.name)
+    store.promote("stable", folder.name)
     assert store.manifest("stable").checkpoint_id == folder.name
     second = store.publish(new_draft(5, accepted=False))
     assert second.status == "rejected"
@@ -251,8 +250,8 @@ def test_pruning_keeps_the_newest_the_labelled_and_the_way_back(tmp_path: Path) 
     second = store.publish(new_draft(1)).checkpoint_id
     third = store.publish(new_draft(2)).checkpoint_id
     for one in (newest, second):
-        promote(tmp_path, "stable", one)
-    promote(tmp_path, "shadow", third)
+        CheckpointStore(tmp_path).promote("stable", one)
+    CheckpointStore(tmp_path).promote("shadow", third)
     assert store.prune(3) == sorted(ids[:-1], reverse=True)
     assert store.prune(0) == []
     assert set(store.ids()) == {newest, second, third}

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import Labels, promote, read_labels, rollback
+from app.stores.labels import Labels
 from tests.rnn.drafts import new_draft
 from tests.stepwise import Stepwise
 
@@ -29,15 +29,15 @@ def prune(root: Path) -> None:
 
 
 def put_stable(root: Path) -> None:
-    promote(root, "stable", CheckpointStore(root).ids()[0])
+    CheckpointStore(root).promote("stable", CheckpointStore(root).ids()[0])
 
 
 def put_canary(root: Path) -> None:
-    promote(root, "canary", CheckpointStore(root).ids()[0], traffic_percent=20)
+    CheckpointStore(root).promote("canary", CheckpointStore(root).ids()[0], traffic_percent=20)
 
 
 def roll_back(root: Path) -> None:
-    rollback(root)
+    CheckpointStore(root).rollback()
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed in range(3):
         manifest = CheckpointStore(root).publish(new_draft(seed))
         if seed < 2:
-            promote(root, "stable", manifest.checkpoint_id)
+            CheckpointStore(root).promote("stable", manifest.checkpoint_id)
     return root
 
 
@@ -120,11 +120,11 @@ def test_a_label_writer_killed_before_any_step_has_written_all_or_nothing(
     done = tmp_path / "done"
     shutil.copytree(store, done)
     stepwise.run(work, done)
-    before, after = read_labels(store), read_labels(done)
+    before, after = CheckpointStore(store).labels(), CheckpointStore(done).labels()
     seen: list[Labels] = []
     for root, _ in after_each_step(work, store, tmp_path, stepwise):
-        seen.append(read_labels(root))
+        seen.append(CheckpointStore(root).labels())
         stepwise.run("put_canary", root)
-        assert read_labels(root).version == seen[-1].version + 1, "the next writer starts"
+        assert CheckpointStore(root).labels().version == seen[-1].version + 1, "the next writer starts"
     assert set(seen) <= {before, after}
     assert before in seen

@@ -28,7 +28,7 @@ from app.rnn.checkpoint_files import (
 from app.rnn.manifest import Manifest
 from app.serving.reloader import load_served
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import LABELS_FILE, promote, read_labels
+from app.stores.labels import LABELS_FILE
 from tests.rnn.drafts import V, new_draft
 
 
@@ -218,7 +218,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], Path], type[CheckpointError], str]] = 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("published")
-    promote(root, "stable", CheckpointStore(root).publish(new_draft()).checkpoint_id)
+    CheckpointStore(root).promote("stable", CheckpointStore(root).publish(new_draft()).checkpoint_id)
     return root
 
 
@@ -230,7 +230,7 @@ def test_it_is_refused_by_name_and_what_serves_goes_on(
     monkeypatch.chdir(tmp_path)
     root = tmp_path / "store"
     shutil.copytree(published, root)
-    stable = str(read_labels(root).stable)
+    stable = str(CheckpointStore(root).labels().stable)
     shutil.copytree(root / stable, tmp_path / "made" / stable)
     made = make(tmp_path / "made" / stable)
     shutil.rmtree(root / made.name, ignore_errors=True)

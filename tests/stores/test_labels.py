@@ -12,7 +12,8 @@ from app.errors import CorruptCheckpoint, InvalidRequest, LabelConflict, Unknown
 from app.rnn.checkpoint_files import CATALOGUE_FILE, MANIFEST_FILE, WEIGHTS_FILE, content_hash, file_sha256
 from app.rnn.checkpoint_files import SEARCH_FILE as SEARCH
 from app.rnn.manifest import Manifest, Probe
-from app.stores.labels import LABELS_FILE, Canary, Labels, previous_stable, promote, read_labels, rollback
+from app.stores.checkpoints import CheckpointStore
+from app.stores.labels import LABELS_FILE, Canary, Labels, kept_by
 from tests.rnn.drafts import flip_byte
 
 
@@ -48,66 +49,66 @@ def ids(tmp_path: Path) -> list[str]:
 
 
 def test_a_store_nobody_promoted_in_has_no_labels(tmp_path: Path) -> None:
-    assert read_labels(tmp_path / "nowhere") == read_labels(tmp_path) == Labels()
+    assert CheckpointStore(tmp_path / "nowhere").labels() == CheckpointStore(tmp_path).labels() == Labels()
 
 
 def test_promoting_remembers_what_was_stable_and_rolling_back_returns_to_it(tmp_path: Path, ids: list[str]) -> None:
     for one in ids[:3]:
-        promote(tmp_path, "stable", one)
-    assert read_labels(tmp_path) == Labels(version=3, stable=ids[2], history=(ids[0], ids[1]))
-    assert previous_stable(tmp_path) == ids[1]
-    assert rollback(tmp_path) == Labels(version=4, stable=ids[1], history=(ids[0],))
-    assert rollback(tmp_path) == Labels(version=5, stable=ids[0])
-    assert previous_stable(tmp_path) is None
+        CheckpointStore(tmp_path).promote("stable", one)
+    assert CheckpointStore(tmp_path).labels() == Labels(version=3, stable=ids[2], history=(ids[0], ids[1]))
+    assert kept_by(CheckpointStore(tmp_path).labels(), ids, 0) == {ids[2], ids[1]}
+    assert CheckpointStore(tmp_path).rollback() == Labels(version=4, stable=ids[1], history=(ids[0],))
+    assert CheckpointStore(tmp_path).rollback() == Labels(version=5, stable=ids[0])
+    assert kept_by(CheckpointStore(tmp_path).labels(), ids, 0) == {ids[0]}
     with pytest.raises(UnknownCheckpoint, match="go back"):
-        rollback(tmp_path)
-    assert read_labels(tmp_path).version == 5
+        CheckpointStore(tmp_path).rollback()
+    assert CheckpointStore(tmp_path).labels().version == 5
 
 
 def test_promoting_what_is_stable_again_adds_nothing_to_the_way_back(tmp_path: Path, ids: list[str]) -> None:
-    promote(tmp_path, "stable", ids[0])
-    assert promote(tmp_path, "stable", ids[0]) == Labels(version=2, stable=ids[0])
+    CheckpointStore(tmp_path).promote("stable", ids[0])
+    assert CheckpointStore(tmp_path).promote("stable", ids[0]) == Labels(version=2, stable=ids[0])
 
 
 def test_rolling_back_passes_over_what_is_gone_or_damaged(tmp_path: Path, ids: list[str]) -> None:
     for one in ids:
-        promote(tmp_path, "stable", one)
+        CheckpointStore(tmp_path).promote("stable", one)
     shutil.rmtree(tmp_path / ids[2])
     flip_byte(tmp_path / ids[1] / WEIGHTS_FILE, 3)
-    assert rollback(tmp_path) == Labels(version=5, stable=ids[0])
+    assert CheckpointStore(tmp_path).rollback() == Labels(version=5, stable=ids[0])
 
 
 def test_canary_and_shadow_stand_beside_stable(tmp_path: Path, ids: list[str]) -> None:
-    promote(tmp_path, "stable", ids[0])
-    promote(tmp_path, "canary", ids[1], traffic_percent=12.5)
-    labels = promote(tmp_path, "shadow", ids[1])
+    CheckpointStore(tmp_path).promote("stable", ids[0])
+    CheckpointStore(tmp_path).promote("canary", ids[1], traffic_percent=12.5)
+    labels = CheckpointStore(tmp_path).promote("shadow", ids[1])
     assert labels == Labels(version=3, stable=ids[0], canary=Canary(ids[1], 12.5), shadow=ids[1])
     assert labels.of(ids[1]) == ["canary", "shadow"]
     assert [labels.named(label) for label in ("stable", "canary", "shadow", "latest")] == [ids[0], ids[1], ids[1], None]
-    rollback(tmp_path, "canary")
-    assert rollback(tmp_path, "shadow") == Labels(version=5, stable=ids[0])
+    CheckpointStore(tmp_path).rollback("canary")
+    assert CheckpointStore(tmp_path).rollback("shadow") == Labels(version=5, stable=ids[0])
 
 
 def test_a_rejected_checkpoint_is_promoted_only_by_force(tmp_path: Path) -> None:
     rejected = publish(tmp_path, 9, accepted=False)
     with pytest.raises(WorseThanBaseline, match=r"loses to Markov\."):
-        promote(tmp_path, "stable", rejected)
-    assert read_labels(tmp_path) == Labels()
-    assert promote(tmp_path, "stable", rejected, force=True).stable == rejected
+        CheckpointStore(tmp_path).promote("stable", rejected)
+    assert CheckpointStore(tmp_path).labels() == Labels()
+    assert CheckpointStore(tmp_path).promote("stable", rejected, force=True).stable == rejected
 
 
 @pytest.mark.parametrize(
     ("attempt", "error"),
     [
-        (lambda root, one: promote(root, "latest", one), InvalidRequest),
-        (lambda root, one: promote(root, "../stable", one), InvalidRequest),
-        (lambda root, one: promote(root, "stable", one, traffic_percent=10), InvalidRequest),
-        (lambda root, one: promote(root, "canary", one), InvalidRequest),
-        (lambda root, one: promote(root, "canary", one, traffic_percent=101), InvalidRequest),
-        (lambda root, one: promote(root, "stable", f"../{root.name}/{one}"), UnknownCheckpoint),
-        (lambda root, _: promote(root, "stable", "20200101T000000Z-abcdef"), UnknownCheckpoint),
-        (lambda root, _: rollback(root, "latest"), InvalidRequest),
-        (lambda root, _: rollback(root / "nowhere"), UnknownCheckpoint),
+        (lambda root, one: CheckpointStore(root).promote("latest", one), InvalidRequest),
+        (lambda root, one: CheckpointStore(root).promote("../stable", one), InvalidRequest),
+        (lambda root, one: CheckpointStore(root).promote("stable", one, traffic_percent=10), InvalidRequest),
+        (lambda root, one: CheckpointStore(root).promote("canary", one), InvalidRequest),
+        (lambda root, one: CheckpointStore(root).promote("canary", one, traffic_percent=101), InvalidRequest),
+        (lambda root, one: CheckpointStore(root).promote("stable", f"../{root.name}/{one}"), UnknownCheckpoint),
+        (lambda root, _: CheckpointStore(root).promote("stable", "20200101T000000Z-abcdef"), UnknownCheckpoint),
+        (lambda root, _: CheckpointStore(root).rollback("latest"), InvalidRequest),
+        (lambda root, _: CheckpointStore(root / "nowhere").rollback(), UnknownCheckpoint),
     ],
 )
 def test_what_makes_no_sense_changes_nothing(
@@ -115,14 +116,14 @@ def test_what_makes_no_sense_changes_nothing(
 ) -> None:
     with pytest.raises(error):
         attempt(tmp_path, ids[0])
-    assert read_labels(tmp_path) == Labels()
+    assert CheckpointStore(tmp_path).labels() == Labels()
 
 
 @pytest.mark.parametrize("name", [CATALOGUE_FILE, WEIGHTS_FILE, SEARCH, MANIFEST_FILE])
 def test_a_damaged_checkpoint_is_not_promoted_even_by_force(tmp_path: Path, ids: list[str], name: str) -> None:
     flip_byte(tmp_path / ids[0] / name, 5)
     with pytest.raises(CorruptCheckpoint, match=name):
-        promote(tmp_path, "stable", ids[0], force=True)
+        CheckpointStore(tmp_path).promote("stable", ids[0], force=True)
 
 
 def test_of_many_who_expect_the_same_version_exactly_one_wins(tmp_path: Path, ids: list[str]) -> None:
@@ -132,7 +133,7 @@ def test_of_many_who_expect_the_same_version_exactly_one_wins(tmp_path: Path, id
     def attempt(worker: int, version: int) -> bool:
         together.wait()
         try:
-            promote(tmp_path, "stable", ids[worker % len(ids)], expected_version=version)
+            CheckpointStore(tmp_path).promote("stable", ids[worker % len(ids)], expected_version=version)
         except LabelConflict:
             return False
         return True
@@ -141,7 +142,7 @@ def test_of_many_who_expect_the_same_version_exactly_one_wins(tmp_path: Path, id
         for version in range(10):
             wins = list(pool.map(attempt, range(8), [version] * 8))
             assert sum(wins) == 1
-            assert read_labels(tmp_path).version == version + 1
+            assert CheckpointStore(tmp_path).labels().version == version + 1
 
 
 def test_readers_never_see_half_a_change(tmp_path: Path, ids: list[str]) -> None:
@@ -150,16 +151,16 @@ def test_readers_never_see_half_a_change(tmp_path: Path, ids: list[str]) -> None
     def change() -> None:
         try:
             for turn in range(100):
-                promote(tmp_path, "stable", ids[turn % len(ids)])
+                CheckpointStore(tmp_path).promote("stable", ids[turn % len(ids)])
         finally:
             done.set()
 
     writer = threading.Thread(target=change)
     writer.start()
-    versions = [read_labels(tmp_path).version for _ in iter(done.is_set, True)]
+    versions = [CheckpointStore(tmp_path).labels().version for _ in iter(done.is_set, True)]
     writer.join()
     assert versions == sorted(versions)
-    assert read_labels(tmp_path).version == 100
+    assert CheckpointStore(tmp_path).labels().version == 100
     assert not list(tmp_path.glob(f".{LABELS_FILE}-*"))
 
 
@@ -182,9 +183,9 @@ def test_labels_that_are_none_are_refused(tmp_path: Path, ids: list[str], conten
     """Nobody guesses which checkpoint was meant to serve, and nobody writes over what a person may yet repair."""
     (tmp_path / LABELS_FILE).write_text(content)
     attempts: list[Callable[[], Any]] = [
-        lambda: read_labels(tmp_path),
-        lambda: promote(tmp_path, "stable", ids[0]),
-        lambda: rollback(tmp_path),
+        lambda: CheckpointStore(tmp_path).labels(),
+        lambda: CheckpointStore(tmp_path).promote("stable", ids[0]),
+        lambda: CheckpointStore(tmp_path).rollback(),
     ]
     for attempt in attempts:
         with pytest.raises(CorruptCheckpoint, match=LABELS_FILE):

@@ -49,7 +49,6 @@ import app.stores.publishing
 from pathlib import Path
 from app.rnn.predictor import Predictor
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
 from tests.rnn.drafts import new_draft
 torch.set_num_threads(1)
 store = CheckpointStore(Path(sys.argv[1]))
@@ -62,7 +61,7 @@ for line in sys.stdin:
     seed = int(line)
     while True:
         seed += 1
-        promote(store.root, "stable", store.publish(new_draft(seed)).checkpoint_id)
+        store.promote("stable", store.publish(new_draft(seed)).checkpoint_id)
         store.prune(2)
 """
 
@@ -71,14 +70,13 @@ PROMOTERS = """
 import sys, torch
 from pathlib import Path
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
 from tests.rnn.drafts import new_draft
 torch.set_num_threads(1)
 root, label = Path(sys.argv[1]), sys.argv[2]
 canary = label == "canary"
 for seed in range(3):
     published = CheckpointStore(root).publish(new_draft(seed + 10 * canary))
-    promote(root, label, published.checkpoint_id, traffic_percent=20 if canary else None)
+    CheckpointStore(root).promote(label, published.checkpoint_id, traffic_percent=20 if canary else None)
 """
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 

@@ -11,7 +11,6 @@ from app.dataset.folder import Dataset, Sessions, fingerprint_of
 from app.domain.catalogue import Catalogue, Track
 from app.rnn.manifest import Manifest
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
 from app.trainer.evaluation import evaluate
 from app.trainer.incumbent import Incumbent, Standing, find_incumbent, learned_until
 from app.trainer.judged_network import JudgedNetwork
@@ -45,7 +44,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Dataset, Mani
     root, dataset = tmp_path_factory.mktemp("first"), heard_from(DAY, markov_chain(0.2))
     manifest = published(root, dataset).manifest
     assert manifest.accepted, manifest.reason
-    promote(root / "store", "stable", manifest.checkpoint_id)
+    CheckpointStore(root / "store").promote("stable", manifest.checkpoint_id)
     return root, dataset, manifest
 
 

@@ -24,7 +24,6 @@ from app.rnn.manifest import Verdict
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import EmbeddedServer
-from app.stores.labels import promote
 from app.trainer.recipe import Recipe
 from app.trainer.training import train
 
@@ -72,7 +71,7 @@ def model_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
         )
         if verdict.accepted:
-            promote(store.root, "stable", published.checkpoint_id)
+            store.promote("stable", published.checkpoint_id)
     return store.root
 
 

@@ -10,7 +10,6 @@ from app.main import create_app
 from app.rnn.manifest import Verdict
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
 from tests.serving.conftest import draft
 from tests.web.conftest import served
 
@@ -19,7 +18,7 @@ from tests.web.conftest import served
 def store(tmp_path: Path) -> CheckpointStore:
     """A stable checkpoint, and another."""
     checkpoints = CheckpointStore(tmp_path / "model_store")
-    promote(checkpoints.root, "stable", checkpoints.publish(draft(1)).checkpoint_id)
+    checkpoints.promote("stable", checkpoints.publish(draft(1)).checkpoint_id)
     checkpoints.publish(draft(2))
     return checkpoints
 

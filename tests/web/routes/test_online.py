@@ -10,7 +10,6 @@ import pytest
 from app.main import create_app
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
-from app.stores.labels import promote
 from tests.serving.conftest import draft
 from tests.web.conftest import served
 
@@ -19,8 +18,8 @@ from tests.web.conftest import served
 def client(store_url: str, tmp_path: Path) -> Iterator[httpx.Client]:
     """A service with a stable checkpoint, and one as canary for half of the listeners."""
     store = CheckpointStore(tmp_path / "model_store")
-    promote(store.root, "stable", store.publish(draft(31)).checkpoint_id)
-    promote(store.root, "canary", store.publish(draft(32)).checkpoint_id, traffic_percent=50)
+    store.promote("stable", store.publish(draft(31)).checkpoint_id)
+    store.promote("canary", store.publish(draft(32)).checkpoint_id, traffic_percent=50)
     settings = Settings(model_store=store.root, data_dir=tmp_path, redis_url=store_url, reload_interval_s=60.0)
     with served(create_app(settings)) as opened:
         yield opened
