@@ -100,7 +100,8 @@ class MappedCatalogue(Catalogue):
 
     def unknown_among(self, track_ids: Set[str]) -> list[str]:
         """Return the ids of the tracks this catalogue does not hold, in order."""
-        return super().unknown_among(track_ids - self._rows.keys())
+        # One by one: a set less a dictionary's keys walks through all the keys that are remembered.
+        return super().unknown_among({track_id for track_id in track_ids if track_id not in self._rows})
 
     def same_song(self, index: int) -> Sequence[int]:
         """Return the rows of every release of this track's song, itself included."""
