@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.commands.training import DeviceOption
 from app.errors import InvalidRequest
 from app.settings import Settings
 
@@ -48,6 +49,7 @@ def tune(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Processor threads to learn with; measured if not given.")
     ] = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Try recipes near one, end the bad ones early, and write the best as a file for `segue train --recipe`.
 
@@ -60,9 +62,11 @@ def tune(
     from app.commands.training import chosen_recipe
     from app.dataset.folder import open_dataset
     from app.rnn.threads import use_threads
+    from app.trainer.device import find_device
 
     budget_s = _seconds(budget)
     chosen = chosen_recipe(recipe, changes or [], seed)
+    learning = find_device(device)
     opened = open_dataset(dataset)
     folder = run_dir or Settings().data_dir / "runs" / f"{dataset.resolve().name}-{chosen.name}-tuning"
     out = out or folder / "best.toml"
@@ -87,6 +91,7 @@ def tune(
                 budget_s=budget_s,
                 trials=trials,
                 resume=resume,
+                device=learning,
                 on_progress=lambda number, progress: status.update(_line(number, progress)),
             )
     except KeyboardInterrupt:

@@ -1,7 +1,8 @@
 """A network that learns: one step on one batch, and everything that has to be kept to go on later.
 
 Each step draws its own random numbers from (seed, epoch, number of the batch), so that a run that was interrupted
-goes on exactly as it would have. Knows nothing of epochs' ends, stopping or files.
+goes on exactly as it would have. All that a step computes with lies on the team's device, which is read from once a
+step, where nothing waits for more. Knows nothing of epochs' ends, stopping or files.
 """
 
 import math
@@ -20,6 +21,7 @@ from app.errors import InvalidRequest, NotANumber
 from app.rnn.network import PADDING, RecurrentNetwork
 from app.trainer.batches import Batch, Batches
 from app.trainer.cooccurrence import cooccurrence_vectors
+from app.trainer.device import PROCESSOR, put
 from app.trainer.losses import softmax_loss
 from app.trainer.negatives import Candidates, candidates_for
 from app.trainer.optimizer import TableAdagrad, course, new_optimizer
@@ -31,7 +33,10 @@ from app.trainer.trait_table import TraitTable
 
 
 class Learner:
-    """A network, its optimisers and the sessions it learns from."""
+    """A network, its optimisers and the sessions it learns from.
+
+    What goes in and out lies on the processor: arrays, the `network`, the weights it begins with.
+    """
 
     def __init__(
         self,
@@ -53,15 +58,18 @@ class Learner:
                 f"{recipe.session_parallel}. Train with one process, or set it to 0."
             )
         self._team = team
+        self._device = team.device
         torch.manual_seed(recipe.seed)
         self._network = RecurrentNetwork(recipe.network(catalogue_size))
         if begin is not None:
             begin(self._network)
         elif recipe.cooccurrence_start:
             self._start_from(cooccurrence_vectors(sessions, catalogue_size, recipe.embedding_size, recipe.seed))
+        # Begun on the processor, a network is the same on every device.
+        self._network.to(self._device)
         team.start_alike(list(self._network.state_dict().values()))
         table = self._network.output_table if recipe.pull_back else None
-        self.start = None if table is None else table.detach().clone()
+        self.start = None if table is None else table.detach().to(PROCESSOR, copy=True)
         """The unit-length rows (V, K) the output table begins as, if it is to be pulled back to them."""
         self.batches = (
             SessionParallel(sessions, recipe.session_parallel)
@@ -89,10 +97,18 @@ class Learner:
 
     @property
     def network(self) -> RecurrentNetwork:
-        """The network with all that it has learned so far."""
+        """The network with all that it has learned so far, on the processor: a copy, where it learns elsewhere."""
+        weights = self._weights()
+        if self._device == PROCESSOR:
+            return self._network
+        copied = RecurrentNetwork(self._network.config)
+        copied.load_state_dict(weights)
+        return copied
+
+    def _weights(self) -> dict[str, Tensor]:
         for table in self._tables.values():
             table.settle()
-        return self._network
+        return self._network.state_dict()
 
     def _start_from(self, vectors: NDArray[np.float32]) -> None:
         with torch.no_grad():
@@ -113,9 +129,9 @@ class Learner:
         rows, gathered = self._gather(candidates.rows, batch.inputs)
 
         self._optimizer.zero_grad()
-        loss = self._find_gradient(*self._own_share(batch, candidates), rows, gathered)
-        loss = self._team.add_up(loss, [*self._dense.values(), *gathered.values()])
-        self._move(rows, gathered, epoch, number, loss, progress)
+        found = self._find_gradient(*self._own_share(batch, candidates), rows, gathered)
+        found = self._team.add_up(found, [*self._dense.values(), *gathered.values()])
+        loss = self._move(rows, gathered, epoch, number, found, progress)
         return loss, len(candidates.columns)
 
     def _own_share(self, batch: Batch, candidates: Candidates) -> tuple[Batch, Candidates, float]:
@@ -140,10 +156,10 @@ class Learner:
         share: float,
         rows: dict[str, Tensor | None],
         gathered: dict[str, Tensor],
-    ) -> float:
+    ) -> Tensor:
         """Leave at the weights `share` times the gradient of the batch's mean loss; return `share` times the loss."""
         if not len(candidates.columns):
-            return 0.0
+            return torch.zeros((), device=self._device)
         self._network.train()
         outputs, hidden = self._read(
             batch.inputs, rows["input_table"], gathered["input_table"], self._state_before(batch)
@@ -151,25 +167,27 @@ class Learner:
         if batch.begins is not None:
             self._hidden = hidden.detach()
         vectors = self._ranking_rows(candidates.rows, rows, gathered)
-        asked = torch.from_numpy(batch.targets != PADDING)
-        loss = self._loss(outputs[asked], vectors, gathered.get("output_bias"), candidates)
+        # By number: how many are true in a mask is for a GPU to say, which a step would have to wait for.
+        asked = put(np.flatnonzero(batch.targets != PADDING), self._device)
+        asked_outputs = outputs.flatten(0, 1).index_select(0, asked)
+        loss = self._loss(asked_outputs, vectors, gathered.get("output_bias"), candidates)
         if share != 1.0:
             loss = loss * share
         loss.backward()  # type: ignore[no-untyped-call]
-        return loss.item()
+        return loss.detach()
 
     def _state_before(self, batch: Batch) -> Tensor | None:
         """Return the hidden state (B, S) the batch reads on from, None where every row begins."""
         if batch.begins is None:
             return None
-        return self._hidden.masked_fill(torch.from_numpy(batch.begins).unsqueeze(1), 0.0)
+        return self._hidden.masked_fill(put(batch.begins, self._device).unsqueeze(1), 0.0)
 
     def _loss(self, outputs: Tensor, vectors: Tensor, bias: Tensor | None, candidates: Candidates) -> Tensor:
         """Return the recipe's loss of outputs (N, K) over the candidates' rows (C, K) and bias (C,)."""
-        columns = torch.from_numpy(candidates.columns)
+        columns = put(candidates.columns, self._device)
         if self._recipe.loss == "cross-entropy":
-            corrected = candidates.correction is not None and self._recipe.log_q
-            correction = torch.from_numpy(candidates.correction) if corrected else None
+            known = candidates.correction if self._recipe.log_q else None
+            correction = None if known is None else put(known, self._device)
             return softmax_loss(outputs, vectors, bias, correction, columns)
         logits = functional.linear(outputs, vectors, bias)
         return PAIRWISE_LOSSES[self._recipe.loss](logits, columns, self._recipe.logit_penalty)
@@ -182,18 +200,17 @@ class Learner:
         if candidates is not None:
             read = np.unique(np.maximum(inputs, 0))
             tied = "output_table" not in self._tables
-            rows = {name: torch.from_numpy(candidates) for name in self._tables}
-            rows["input_table"] = torch.from_numpy(np.union1d(read, candidates) if tied else read)
+            rows = {name: put(candidates, self._device) for name in self._tables}
+            rows["input_table"] = put(np.union1d(read, candidates) if tied else read, self._device)
         return rows, {name: table.gather(rows[name]) for name, table in self._tables.items()}
 
     def _read(
         self, inputs: NDArray[np.int64], rows: Tensor | None, gathered: Tensor, hidden: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        tracks = torch.from_numpy(inputs)
-        present = tracks != PADDING
-        places = tracks.clamp(min=0)
+        present = inputs != PADDING
+        places = put(np.maximum(inputs, 0), self._device)
         looked_up = functional.embedding(places if rows is None else torch.searchsorted(rows, places), gathered)
-        return self._network.read(looked_up, None if bool(present.all()) else present, hidden)
+        return self._network.read(looked_up, None if present.all() else put(present, self._device), hidden)
 
     def _ranking_rows(
         self, candidates: NDArray[np.int64] | None, rows: dict[str, Tensor | None], gathered: dict[str, Tensor]
@@ -202,7 +219,7 @@ class Learner:
             return self._network.ranking_rows(gathered["output_table"])
         own, vectors = rows["input_table"], gathered["input_table"]
         if candidates is not None and own is not None:
-            vectors = functional.embedding(torch.searchsorted(own, torch.from_numpy(candidates)), vectors)
+            vectors = functional.embedding(torch.searchsorted(own, put(candidates, self._device)), vectors)
         return self._network.ranking_rows(vectors)
 
     def _move(
@@ -211,17 +228,20 @@ class Learner:
         gathered: dict[str, Tensor],
         epoch: int,
         number: int,
-        loss: float,
+        found: Tensor,
         progress: float,
-    ) -> None:
+    ) -> float:
+        """Move all weights against their gradient; return the loss that was found."""
         recipe = self._recipe
         # Apart, because the rows' gradient is longer the more rows a batch holds, and says nothing of the cells'.
         lengths = [
-            float(torch.nn.utils.clip_grad_norm_(weights, recipe.gradient_clip))
+            torch.nn.utils.clip_grad_norm_(weights, recipe.gradient_clip)
             for weights in (self._dense.values(), gathered.values())
         ]
-        length = max(lengths)
-        if not (math.isfinite(loss) and all(math.isfinite(each) for each in lengths)):
+        # Read together: each look at a GPU waits for all it has still to do.
+        loss, *numbers = torch.stack([found, *lengths]).cpu().tolist()
+        length = max(numbers)
+        if not (math.isfinite(loss) and all(math.isfinite(each) for each in numbers)):
             raise NotANumber(
                 f"Expected a finite loss and gradient in epoch {epoch + 1}, batch {number + 1}, got a loss of {loss} "
                 f"and a gradient of length {length}. Lower learning_rate ({recipe.learning_rate}), "
@@ -234,10 +254,11 @@ class Learner:
         self._optimizer.step()
         for name, table in self._tables.items():
             table.step(gathered[name], rows[name], recipe.table_learning_rate * share)
+        return float(loss)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return everything that learning has changed, by name; the tensors are those in use, not copies."""
-        kept = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        kept = {f"network.{name}": tensor for name, tensor in self._weights().items()}
         for name, table in self._tables.items():
             kept.update({f"{what}.{name}": tensor for what, tensor in table.tensors.items()})
         for name, parameter in self._dense.items():
@@ -248,7 +269,7 @@ class Learner:
         return kept
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Go on from what `tensors` returned."""
+        """Go on from what `tensors` returned, on whatever device it was learned."""
         weights = {name.removeprefix("network."): t for name, t in tensors.items() if name.startswith("network.")}
         self._network.load_state_dict(weights)
         for name, table in self._tables.items():
@@ -257,8 +278,13 @@ class Learner:
         for name, parameter in self._dense.items():
             parts = ("step", "exp_avg", "exp_avg_sq", "sum")
             kept = {what: tensors.get(f"{self._recipe.optimizer}.{what}.{name}") for what in parts}
-            known = {what: tensor.clone() for what, tensor in kept.items() if tensor is not None}
+            known = {
+                # The optimiser counts its steps on the processor.
+                what: tensor.to(PROCESSOR if what == "step" else self._device, copy=True)
+                for what, tensor in kept.items()
+                if tensor is not None
+            }
             if known:
                 self._optimizer.state[parameter] = known
         if self._recipe.session_parallel:
-            self._hidden = tensors["hidden"].clone()
+            self._hidden = tensors["hidden"].to(self._device, copy=True)

@@ -20,7 +20,8 @@ class TableAdagrad:
     def __init__(self, table: nn.Parameter, by_row: bool, inertia: float = 0.0) -> None:
         self._table = table.data
         self._by_row = by_row and table.dim() > 1
-        self.squares = torch.full((len(table), 1) if self._by_row else table.shape, inertia)
+        shape = (len(table), 1) if self._by_row else table.shape
+        self.squares = torch.full(shape, inertia, device=table.device)
 
     @property
     def tensors(self) -> dict[str, Tensor]:

@@ -157,7 +157,7 @@ class RunFolder:
     def _write(self, name: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         self._path.mkdir(parents=True, exist_ok=True)
         aside = self._path / f"{name}.partial"
-        kept = {key: tensor.detach().contiguous() for key, tensor in tensors.items()}
+        kept = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
         save_file(kept, aside, metadata={"state": json.dumps(state)})
         with aside.open("rb+") as file:
             os.fsync(file.fileno())

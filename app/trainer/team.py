@@ -13,16 +13,21 @@ import torch
 from torch import Tensor, distributed
 
 from app.errors import SegueError, TrainingError
+from app.trainer.device import PROCESSOR
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """This process's place among those that learn together; a team of one does everything itself."""
+    """This process's place among those that learn together; a team of one does everything itself.
+
+    `device` is where this process learns; the others learn on devices of the same kind.
+    """
 
     rank: int = 0
     size: int = 1
+    device: torch.device = PROCESSOR
 
     @property
     def leads(self) -> bool:
@@ -53,7 +58,7 @@ class Team:
                 for tensor in tensors:
                     distributed.broadcast(tensor, src=0)
 
-    def add_up(self, loss: float, leaves: Sequence[Tensor]) -> float:
+    def add_up(self, loss: Tensor, leaves: Sequence[Tensor]) -> Tensor:
         """Add up the gradients that the processes found for the same leaves, and return the sum of their losses.
 
         The gradients are of shares of one mean, so their sum is its gradient: what averaging over replicas is to
@@ -63,28 +68,31 @@ class Team:
             return loss
         found = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]
         # One message: each has a cost of its own, however short it is.
-        flat = torch.cat([torch.tensor([loss]), *(gradient.flatten() for gradient in found)])
+        flat = torch.cat([loss.detach().reshape(1), *(gradient.flatten() for gradient in found)])
         with _together():
             distributed.all_reduce(flat)
         total, *sums = torch.split(flat, [1, *(leaf.numel() for leaf in leaves)])
         for leaf, summed in zip(leaves, sums, strict=True):
             leaf.grad = summed.view_as(leaf)
-        return float(total)
+        return total.squeeze(0)
 
 
 ALONE = Team()
 
 
 @contextmanager
-def join_team() -> Iterator[Team]:
-    """Join the processes `torchrun` started this one with, until the block ends; without `torchrun`, be alone."""
+def join_team(device: torch.device = PROCESSOR) -> Iterator[Team]:
+    """Join the processes `torchrun` started this one with, until the block ends; without `torchrun`, be alone.
+
+    GPUs speak to each other by NCCL; what lies in the processor's memory goes by Gloo.
+    """
     if not (distributed.is_available() and distributed.is_torchelastic_launched()):
-        yield ALONE
+        yield Team(device=device)
         return
     with _together():
-        distributed.init_process_group("gloo")
+        distributed.init_process_group("gloo" if device.type == "cpu" else f"cpu:gloo,{device.type}:nccl")
     try:
-        yield Team(distributed.get_rank(), distributed.get_world_size())
+        yield Team(distributed.get_rank(), distributed.get_world_size(), device)
     finally:
         distributed.destroy_process_group()
 

@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from app.dataset.folder import Dataset, Sessions
 from app.errors import NothingToLearn, NothingToResume
 from app.rnn.network import RecurrentNetwork
+from app.trainer.device import own_randomness
 from app.trainer.learner import Learner
 from app.trainer.progress import Meter, OnProgress, TrainingProgress
 from app.trainer.pull_back import choose_pull_back, pull_back
@@ -42,14 +42,14 @@ def train(
 ) -> TrainedNetwork:
     """Train a network on the data set's sessions, the newest of which judge it.
 
-    The same data, recipe and number of threads give the same weights to the last bit, whether or not the run was
-    interrupted. The processes of a `team` all call this with the same data and recipe, and all get the network; the
-    leading one judges, and keeps the run folder. With `warm` the network is of that one's shape, and begins with its
-    weights. Raises NothingToLearn, NotANumber, and with `resume` NothingToResume.
+    On the processor the same data, recipe and number of threads give the same weights to the last bit, whether or not
+    the run was interrupted. The processes of a `team` all call this with the same data and recipe, and all get the
+    network; the leading one judges, and keeps the run folder. With `warm` the network is of that one's shape, and
+    begins with its weights. Raises NothingToLearn, NotANumber, and with `resume` NothingToResume.
     """
     recipe = (recipe if warm is None else warm.recipe(recipe)).planned(len(dataset.sessions.tracks))
     state = RunState(_identity(dataset, recipe, warm))
-    with torch.random.fork_rng(devices=[]):
+    with own_randomness(team.device):
         run = _Run(dataset, recipe, RunFolder(run_dir), state, resume, on_progress, save_every_s, team, warm)
         return run.to_the_end()
 
@@ -79,7 +79,7 @@ def learn_everything(
     )
     folder = RunFolder(run_dir)
     resume = resume and folder.is_begun
-    with torch.random.fork_rng(devices=[]):
+    with own_randomness(team.device):
         run = _Run(dataset, judged.recipe, folder, state, resume, on_progress, save_every_s, team, warm)
         return run.to_the_end()
 

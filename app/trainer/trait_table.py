@@ -30,7 +30,8 @@ class TraitTable:
 
     It takes the place of a TableAdagrad. The parts begin as the ridge regression of the heard tracks' rows on their
     traits (`newcomers.py`) and what that leaves over, so that together they begin as the table does. A track that was
-    not `heard` (V,) has nothing of its own and begins as its traits are.
+    not `heard` (V,) has nothing of its own and begins as its traits are. The traits stay on the processor, whose
+    sparse products add them up in one order; a step brings the sums to the table's device and the gradient back.
     """
 
     def __init__(
@@ -38,17 +39,18 @@ class TraitTable:
     ) -> None:
         self._table = table.data
         self._traits_of = traits
-        mean, effects = trait_effects(traits[heard], self._table.numpy()[heard])
+        mean, effects = trait_effects(traits[heard], self._table.cpu().numpy()[heard])
         self._mean = torch.from_numpy(mean)
         self._traits = nn.Parameter(torch.from_numpy(effects))
-        self._own = nn.Parameter((self._table - self._shared(traits)) * torch.from_numpy(heard).unsqueeze(1))
+        own = (self._table.cpu() - self._shared(traits)) * torch.from_numpy(heard).unsqueeze(1)
+        self._own = nn.Parameter(own.to(self._table.device))
         self._trait_steps = TableAdagrad(self._traits, by_row, inertia)
         self._own_steps = TableAdagrad(self._own, by_row, inertia)
 
     def gather(self, rows: Tensor | None) -> Tensor:
         """Return the rows (C, ...), or the whole table, as a leaf that collects its own gradient."""
         own = self._own.detach() if rows is None else self._own.detach()[rows]
-        return (own + self._shared(self._traits_at(rows))).requires_grad_()
+        return (own + self._shared(self._traits_at(rows)).to(own.device)).requires_grad_()
 
     def step(self, gathered: Tensor, rows: Tensor | None, rate: float) -> None:
         """Move the parts of the gathered rows against their gradient; `rows` are distinct.
@@ -66,13 +68,13 @@ class TraitTable:
             return
         columns = torch.from_numpy(met.astype(np.int64))
         traits = self._trait_steps.gather(columns)
-        traits.grad = torch.from_numpy((traits_of.T @ gathered.grad.numpy())[met])
+        traits.grad = torch.from_numpy((traits_of.T @ gathered.grad.cpu().numpy())[met])
         self._trait_steps.step(traits, columns, rate)
 
     @torch.no_grad()
     def settle(self) -> None:
         """Write the sums into the table: also tracks that were not heard have moved with their traits."""
-        self._table.copy_(self._own + self._shared(self._traits_of))
+        self._table.copy_(self._own + self._shared(self._traits_of).to(self._own.device))
 
     @property
     def tensors(self) -> dict[str, Tensor]:
@@ -85,7 +87,7 @@ class TraitTable:
         }
 
     def _traits_at(self, rows: Tensor | None) -> sparse.csr_array:
-        return self._traits_of if rows is None else self._traits_of[rows.numpy()]
+        return self._traits_of if rows is None else self._traits_of[rows.cpu().numpy()]
 
     def _shared(self, traits_of: sparse.csr_array) -> Tensor:
         """Return what rows of these traits (N, F) have beside their own, (N, K)."""

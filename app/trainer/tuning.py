@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import torch
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.exceptions import OptunaError
 from optuna.pruners import MedianPruner
@@ -21,10 +22,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.dataset.folder import Dataset
 from app.errors import InvalidRequest, NotANumber, NothingToResume
+from app.trainer.device import PROCESSOR
 from app.trainer.progress import TrainingProgress
 from app.trainer.recipe import Recipe
 from app.trainer.runs import RunFolder
 from app.trainer.search_space import Choice, Dial, SearchSpace
+from app.trainer.team import Team
 from app.trainer.training import train
 
 STUDY_FILE = "trials.sqlite"
@@ -73,6 +76,7 @@ def tune(
     budget_s: float,
     trials: int | None = None,
     resume: bool = False,
+    device: torch.device = PROCESSOR,
     on_progress: OnTrial = lambda _number, _progress: None,
 ) -> Tuning:
     """Search for a better recipe until the budget is spent or `trials` have ended, and return the best.
@@ -82,7 +86,8 @@ def tune(
     larger budget makes it longer. Raises InvalidRequest when the budget does not suffice for one trial, and what
     `train` raises.
     """
-    return _Search(dataset, recipe, folder, resume, on_progress).go(time.monotonic() + budget_s, trials)
+    search = _Search(dataset, recipe, folder, resume, Team(device=device), on_progress)
+    return search.go(time.monotonic() + budget_s, trials)
 
 
 class _OutOfTime(Exception):
@@ -92,12 +97,15 @@ class _OutOfTime(Exception):
 class _Search:
     """A study, the space it searches, and the trial that runs."""
 
-    def __init__(self, dataset: Dataset, recipe: Recipe, folder: Path, resume: bool, on_progress: OnTrial) -> None:
+    def __init__(
+        self, dataset: Dataset, recipe: Recipe, folder: Path, resume: bool, team: Team, on_progress: OnTrial
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._dataset = dataset
         self._space = SearchSpace.around(recipe, len(dataset.catalogue))
         self._distributions = {name: _distribution(dial) for name, dial in self._space.dials.items()}
         self._folder = folder
+        self._team = team
         self._on_progress = on_progress
         identity = {
             "fingerprint": dataset.fingerprint,
@@ -161,7 +169,7 @@ class _Search:
                 raise _OutOfTime
 
         try:
-            trained = train(self._dataset, recipe, folder, resume=run.is_begun, on_progress=watch)
+            trained = train(self._dataset, recipe, folder, resume=run.is_begun, on_progress=watch, team=self._team)
         except NotANumber as error:
             # Rates too high for this data: a bad trial, and no reason to end the search.
             self._note(trial, curve or [0.0], started)
