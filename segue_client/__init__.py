@@ -26,6 +26,7 @@ from segue_client.client import Listener, Segue
 from segue_client.errors import Refused, SegueClientError, Unavailable
 from segue_client.outbox import Outbox
 from segue_client.patience import Patience
+from segue_client.rules import Rules
 
 __all__ = [
     "AsyncListener",
@@ -42,6 +43,7 @@ __all__ = [
     "Reason",
     "Recommendation",
     "Refused",
+    "Rules",
     "Segue",
     "SegueClientError",
     "Told",

@@ -23,6 +23,7 @@ class Track(Answer):
     genre: str | None = None
     tags: tuple[str, ...] = ()
     duration_s: int | None = None
+    explicit: bool | None = None
 
     @property
     def label(self) -> str:

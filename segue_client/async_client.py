@@ -110,7 +110,7 @@ class AsyncSegue:
             timeout = httpx.Timeout(self._http.timeout.connect, read=SILENCE_S)
             try:
                 async with self._http.stream(
-                    "GET", following.path, params=following.asked, headers=following.headers, timeout=timeout
+                    "GET", following.path, params=following.query, headers=following.headers, timeout=timeout
                 ) as response:
                     if response.is_error and response.status_code not in LATER:
                         await response.aread()

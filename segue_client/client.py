@@ -93,7 +93,7 @@ class Segue:
             timeout = httpx.Timeout(self._http.timeout.connect, read=SILENCE_S)
             try:
                 with self._http.stream(
-                    "GET", following.path, params=following.asked, headers=following.headers, timeout=timeout
+                    "GET", following.path, params=following.query, headers=following.headers, timeout=timeout
                 ) as response:
                     if response.is_error and response.status_code not in LATER:
                         response.read()

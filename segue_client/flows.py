@@ -12,6 +12,7 @@ from segue_client.errors import Refused, Unavailable
 from segue_client.hearing import OFFLINE, Hearing
 from segue_client.outbox import Outbox
 from segue_client.patience import Flow, Patience, Send, answered
+from segue_client.rules import Rules
 
 # Well within the server's bounds of 1,000 events and 1 MiB.
 AT_ONCE = 200
@@ -112,8 +113,10 @@ def _dealt_with(answer: Recommendation) -> bool:
 
 def given(**asked: Any) -> dict[str, Any]:
     """Return the fields that were given: what is left out is the server's choice."""
-    return {
-        name: list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
-        for name, value in asked.items()
-        if value is not None
-    }
+    return {name: _sent(value) for name, value in asked.items() if value is not None}
+
+
+def _sent(value: Any) -> Any:
+    if isinstance(value, Rules):
+        return value.asked
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value

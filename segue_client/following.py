@@ -40,6 +40,11 @@ class Following:
         return f"/v1/listeners/{quote(self.listener_id, safe='')}/stream"
 
     @property
+    def query(self) -> dict[str, Any]:
+        """What is asked: here every rule is a parameter of its own."""
+        return {**{name: value for name, value in self.asked.items() if name != "rules"}, **self.asked.get("rules", {})}
+
+    @property
     def headers(self) -> dict[str, str]:
         """What a new connection says: the newest ranking that came."""
         return {"Accept": "text/event-stream", **({} if self._seen is None else {"Last-Event-ID": self._seen})}

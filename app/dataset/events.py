@@ -17,7 +17,7 @@ from app.dataset.cutting import Runs
 from app.dataset.naming import Naming, Spelling
 from app.formats.listen import Batch, Reject
 
-FACTS = ("album", "year", "genre", "tags", "duration")
+FACTS = ("album", "year", "genre", "tags", "duration", "explicit", "markets")
 # Ten million events need about half of it; beyond it the table goes to disk.
 _MEMORY = "2GB"
 _OTHER_TIMES = "['%d %b %Y %H:%M', '%d %b %Y, %H:%M', '%d/%m/%Y %H:%M', '%Y/%m/%d %H:%M:%S', '%Y/%m/%d %H:%M']"

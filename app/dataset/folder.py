@@ -103,6 +103,9 @@ def fingerprint_of(catalogue: Catalogue, sessions: Sessions) -> str:
             track.duration_s,
         )
         digest.update(json.dumps(fields).encode() + b"\n")
+        # Only where told: data sets of before keep the fingerprint they were learned under.
+        if track.explicit is not None or track.markets:
+            digest.update(json.dumps((track.explicit, sorted(track.markets))).encode() + b"\n")
     digest.update(sessions.tracks.astype("<i4").tobytes())
     digest.update(sessions.offsets.astype("<i8").tobytes())
     digest.update(sessions.times.astype("<i8").tobytes())

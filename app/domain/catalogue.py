@@ -6,13 +6,18 @@ Knows nothing of files or tensors; whoever reads a catalogue from somewhere hand
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from app.domain.spelling import song_key, text_key
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One recording as the catalogue knows it."""
+    """One recording as the catalogue knows it.
+
+    `explicit` is None where nobody told. `markets` are the countries it may be played in, by their two letters of
+    ISO 3166-1; none where nobody told: everywhere.
+    """
 
     track_id: str
     title: str
@@ -22,6 +27,8 @@ class Track:
     genre: str | None = None
     tags: tuple[str, ...] = ()
     duration_s: int | None = None
+    explicit: bool | None = None
+    markets: frozenset[str] = frozenset()
 
     @property
     def label(self) -> str:
@@ -46,6 +53,10 @@ class Catalogue:
 
     def __iter__(self) -> Iterator[Track]:
         return iter(self._tracks)
+
+    def stated(self, name: str) -> Iterator[Any]:
+        """Yield what is told of every track under the name of a field, in row order."""
+        return (getattr(track, name) for track in self._tracks)
 
     def index_of(self, track_id: str) -> int | None:
         """Return the track's row, or None for a track this catalogue does not hold."""

@@ -19,6 +19,9 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "tags": ("tags",),
     "duration": ("duration_s", "duration"),
     "duration_ms": ("duration_ms", "track_duration_ms"),
+    "explicit": ("explicit", "is_explicit", "track_explicit"),
+    # Not `market` or `country`: in a history that is where the listener was.
+    "markets": ("markets", "available_markets"),
 }
 
 

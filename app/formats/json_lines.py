@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from app.formats.columns import Layout
-from app.formats.json_text import objects, text
+from app.formats.json_text import flag, objects, text
 from app.formats.listen import FIELDS, Batch, Reject, Row, batches_of
 from app.formats.source import SourceFile
 
@@ -30,13 +30,13 @@ def _rows(source: SourceFile, layout: Layout) -> Iterator[Row | Reject]:
         if isinstance(keys, str):
             yield Reject(line, keys, ", ".join(header))
         else:
-            yield (line, *(_value(event, keys.get(name)) for name in FIELDS))
+            yield (line, *(_value(event, name, keys.get(name)) for name in FIELDS))
 
 
-def _value(event: dict[str, object], key: str | None) -> str | None:
+def _value(event: dict[str, object], name: str, key: str | None) -> str | None:
     if key is None:
         return None
     value = event[key]
     if isinstance(value, list):
         return ";".join(str(item) for item in value)
-    return text(value)
+    return flag(value) if name == "explicit" else text(value)

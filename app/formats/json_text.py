@@ -42,6 +42,19 @@ def text(value: object, *path: str) -> str | None:
     return str(value).strip() or None
 
 
+def flag(value: object, *path: str) -> str | None:
+    """Return the yes or no at a path of keys as text, or the text that stands there instead."""
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return str(value).lower() if isinstance(value, bool) else text(value)
+
+
+def words(value: object, *path: str) -> str | None:
+    """Return the list of texts at a path of keys as one text with semicolons, or the text that stands there instead."""
+    listed = entries(value, *path)
+    return text(value, *path) if listed is None else ";".join(str(word) for word in listed) or None
+
+
 def seconds(value: object, *path: str) -> str | None:
     """Return the milliseconds at a path of keys as whole seconds in text."""
     number = text(value, *path)

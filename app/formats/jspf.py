@@ -6,12 +6,12 @@ from typing import Any
 
 from app.domain.catalogue import Track
 from app.formats.columns import Layout
-from app.formats.json_text import document, entries, text
+from app.formats.json_text import document, entries, flag, text, words
 from app.formats.listen import Batch, Reject, Row, batches_of
 from app.formats.playlist_text import as_written, id_in, location, one_line
 from app.formats.source import SourceFile
 
-_FIELDS = ("session", "track_id", "artist", "title", "album", "duration_ms")
+_FIELDS = ("session", "track_id", "artist", "title", "album", "duration_ms", "explicit", "markets")
 
 
 def write_jspf(tracks: Sequence[Track], title: str) -> str:
@@ -42,7 +42,9 @@ def _row(number: int, track: object) -> Row | Reject:
         return Reject(number, "not a track", str(track)[:200])
     identifier = _first(track, "identifier")
     track_id = id_in(identifier) or identifier or id_in(_first(track, "location"))
-    return number, "1", track_id, *(text(track, key) for key in ("creator", "title", "album", "duration"))
+    names = (text(track, key) for key in ("creator", "title", "album", "duration"))
+    # No words of JSPF's own; players that know it write it beside the title.
+    return number, "1", track_id, *names, flag(track, "explicit"), words(track, "markets")
 
 
 def _first(track: dict[str, Any], key: str) -> str:

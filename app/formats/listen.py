@@ -24,6 +24,8 @@ FIELDS = (
     "tags",
     "duration",
     "duration_ms",
+    "explicit",
+    "markets",
     "played",
 )
 BATCH_ROWS = 65536

@@ -4,8 +4,9 @@ One that is read costs milliseconds and next to no memory, however large it is. 
 """
 
 from collections.abc import Iterable, Iterator, Sequence, Set
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +14,9 @@ import pyarrow as pa
 from app.domain.catalogue import Catalogue, Track
 from app.domain.spelling import text_key
 from app.errors import UnreadableSource
-from app.formats.catalogue_file import SCHEMA, columns_of
+from app.formats.catalogue_file import ADDED, SCHEMA, columns_of, countries, told, tracks_of
 from app.formats.catalogue_lookups import NAMES, Array, Lookups, TrackKeys, sound
-from app.formats.mapped_columns import Lists, Numbers, Texts
+from app.formats.mapped_columns import Flags, Lists, Numbers, Repeated, Texts, Untold
 
 _AT_ONCE = 10_000
 _REMEMBERED = 1 << 16
@@ -25,6 +26,7 @@ _TRACKS_REMEMBERED = 1 << 15
 """Tracks that are kept once they were built: some 16 MB in every process, for what is popular is suggested again."""
 
 _EMPTY = pa.RecordBatch.from_pylist([], schema=SCHEMA)
+_UNTOLD = Track("", "", "")
 _HASHES = {name: pa.uint64() if name.endswith("hashes") else pa.int32() for name in NAMES}
 
 
@@ -33,14 +35,17 @@ class MappedCatalogue(Catalogue):
 
     def __init__(self, path: Path, table: pa.Table) -> None:
         self.path = path
-        self.table = table.select(SCHEMA.names)
+        self.table = table.select([name for name in SCHEMA.names if name in table.column_names])
         columns = {
-            name: table.column(name).chunk(0) if table.num_rows else _EMPTY.column(name) for name in SCHEMA.names
+            name: table.column(name).chunk(0) if table.num_rows else _EMPTY.column(name)
+            for name in self.table.column_names
         }
         self._ids, self._titles, self._artists = (Texts(columns[name]) for name in ("track_id", "title", "artist"))
         self._albums, self._genres = (Texts(columns[name]) for name in ("album", "genre"))
         self._years, self._durations = (Numbers(columns[name]) for name in ("year", "duration_s"))
         self._tags = Lists(columns["tags"])
+        self._explicit = Flags(columns["explicit"]) if "explicit" in columns else Untold()
+        self._markets = Repeated(columns["markets"]) if "markets" in columns else Untold()
         self._lookups = Lookups(_lookup_arrays(table))
         self._rows: dict[str, int] = {}
         self._kept: dict[int, Track] = {}
@@ -59,9 +64,16 @@ class MappedCatalogue(Catalogue):
 
     def __iter__(self) -> Iterator[Track]:
         for batch in self.table.to_batches(max_chunksize=_AT_ONCE):
-            columns = [batch.column(name).to_pylist() for name in SCHEMA.names]
-            for track_id, title, artist, album, year, genre, tags, duration_s in zip(*columns, strict=True):
-                yield Track(track_id, title, artist, album, year, genre, tuple(tags), duration_s)
+            yield from tracks_of(batch)
+
+    def stated(self, name: str) -> Iterator[Any]:
+        """Yield what is told of every track under the name of a field, in row order; no track is built for it."""
+        if name not in self.table.column_names:
+            yield from repeat(getattr(_UNTOLD, name), len(self))
+            return
+        for batch in self.table.select([name]).to_batches(max_chunksize=_AT_ONCE):
+            values = batch.column(0).to_pylist()
+            yield from map(countries, values) if name == "markets" else values
 
     def _built(self, row: int) -> Track:
         return Track(
@@ -73,6 +85,8 @@ class MappedCatalogue(Catalogue):
             self._genres.get(row),
             self._tags[row],
             self._durations.get(row),
+            self._explicit.get(row),
+            countries(self._markets.get(row)),
         )
 
     def warm_up(self) -> None:
@@ -134,7 +148,7 @@ def write_mapped_catalogue(path: Path, tracks: Iterable[Track]) -> None:
         keys.add(part)
         batches.append(pa.record_batch(columns_of(part), schema=SCHEMA))
     # In one piece, so that a row is found by its offset alone.
-    table = pa.Table.from_batches(batches, schema=SCHEMA).combine_chunks()
+    table = told(pa.Table.from_batches(batches, schema=SCHEMA).unify_dictionaries().combine_chunks())
     for name, array in keys.arrays().items():
         table = table.append_column(pa.field(name, _HASHES[name], nullable=False), pa.array(array))
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
@@ -149,7 +163,8 @@ def read_mapped_catalogue(path: Path) -> MappedCatalogue:
         table.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         raise UnreadableSource(f"Expected an Arrow catalogue at {path}, but it cannot be read: {error}") from error
-    wanted = pa.schema([*SCHEMA, *(pa.field(name, kind, nullable=False) for name, kind in _HASHES.items())])
+    facts = (field for field in SCHEMA if field.name not in ADDED or field.name in table.column_names)
+    wanted = pa.schema([*facts, *(pa.field(name, kind, nullable=False) for name, kind in _HASHES.items())])
     if not table.schema.equals(wanted) or any(column.num_chunks > 1 for column in table.columns):
         raise UnreadableSource(f"Expected the columns {', '.join(wanted.names)} in {path.name}, each in one piece.")
     if not sound(_lookup_arrays(table), table.num_rows):

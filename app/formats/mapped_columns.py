@@ -51,6 +51,41 @@ class Lists:
         return tuple([self._texts[place] for place in range(self._offsets[row], self._offsets[row + 1])])
 
 
+class Flags:
+    """A column of yes and no."""
+
+    def __init__(self, array: pa.Array) -> None:
+        """Take an array of bool that begins where its buffers do."""
+        there, bits = array.buffers()
+        self._bits = memoryview(bits or b"")
+        self._there = _Presence(there)
+
+    def get(self, row: int) -> bool | None:
+        """Return yes or no, or None where there is neither."""
+        return bool(self._bits[row >> 3] >> (row & 7) & 1) if row in self._there else None
+
+
+class Repeated:
+    """A column of texts of which many are the same: each is kept once, and a number in every row."""
+
+    def __init__(self, array: pa.DictionaryArray) -> None:
+        """Take an array that begins where its buffers do."""
+        self._numbers = Numbers(array.indices)
+        self._texts = Texts(array.dictionary)
+
+    def get(self, row: int) -> str | None:
+        """Return the text, or None where there is none."""
+        number = self._numbers.get(row)
+        return None if number is None else self._texts[number]
+
+
+class Untold:
+    """A column that is not there."""
+
+    def get(self, _: int) -> None:
+        """Return None, for every row."""
+
+
 class _Presence:
     """Which rows of a column hold something: all of them where Arrow kept no map of it."""
 

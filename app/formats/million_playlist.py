@@ -1,18 +1,19 @@
 """Slices of Spotify's Million Playlist Dataset, and the playlists of a Spotify privacy export.
 
 A slice is `{"playlists": [{"pid": 0, "modified_at": 1493424000, "tracks": [{"pos": 0, "track_uri": …}]}]}`; the
-privacy export says `items` with a `track` inside. Every playlist is one session.
+privacy export says `items` with a `track` inside. Every playlist is one session. Slices made with Spotify's Web API may
+also tell `explicit` and `available_markets`.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 from app.formats.columns import Layout
-from app.formats.json_text import document, entries, seconds, text
+from app.formats.json_text import document, entries, flag, seconds, text, words
 from app.formats.listen import Batch, Reject, Row, batches_of
 from app.formats.source import SourceFile
 
-_FIELDS = ("session", "time", "track_id", "artist", "title", "album", "duration")
+_FIELDS = ("session", "time", "track_id", "artist", "title", "album", "duration", "explicit", "markets")
 
 
 def read_million_playlist(source: SourceFile, layout: Layout) -> Iterator[Batch]:  # noqa: ARG001 - one signature for all
@@ -43,6 +44,8 @@ def _rows(playlists: list[Any]) -> Iterator[Row | Reject]:
                 text(inner, "track_name") or text(inner, "trackName"),
                 text(inner, "album_name") or text(inner, "albumName"),
                 seconds(inner, "duration_ms"),
+                flag(inner, "explicit"),
+                words(inner, "available_markets") or words(inner, "availableMarkets"),
             )
 
 

@@ -1,4 +1,5 @@
-"""A track from what a file states of it as text: which year, tags and length the words mean.
+"""A track from what a file states of it as text: which year, tags, length, explicitness and countries
+the words mean.
 
 Knows nothing of any format.
 """
@@ -9,10 +10,20 @@ from collections.abc import Mapping
 from app.domain.catalogue import Track
 
 _LONGEST_DURATION_S = 86400
+# Programs say it in their own way; iTunes' stores say `explicit`, `cleaned` and `notExplicit`.
+_SAID = {
+    **dict.fromkeys(("true", "1", "1.0", "yes", "y", "explicit"), True),
+    **dict.fromkeys(("false", "0", "0.0", "no", "n", "clean", "cleaned", "notexplicit"), False),
+}
+# ISO 3166-1, alpha-2; a list may be written with anything between, also as `['DE', 'FR']`.
+_COUNTRY = re.compile(r"(?<![A-Z])[A-Z]{2}(?![A-Z])")
 
 
 def stated_track(track_id: str, artist: str, title: str, stated: Mapping[str, str]) -> Track:
-    """Return the track; `stated` may hold album, year, genre, tags, duration, and what makes no sense is left out."""
+    """Return the track; what makes no sense is left out.
+
+    `stated` may hold album, year, genre, tags, duration, explicit and markets.
+    """
     title, artist = " ".join(title.split()) or track_id, " ".join(artist.split())
     if not stated:
         return Track(track_id, title, artist)
@@ -27,6 +38,8 @@ def stated_track(track_id: str, artist: str, title: str, stated: Mapping[str, st
         stated.get("genre"),
         tags,
         _duration(stated.get("duration", "")),
+        _SAID.get(stated.get("explicit", "").casefold()),
+        frozenset(_COUNTRY.findall(stated.get("markets", "").upper())),
     )
 
 

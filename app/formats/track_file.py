@@ -15,7 +15,7 @@ from app.formats.source import SourceFile
 from app.formats.stated_track import stated_track
 
 TABULAR = ("csv", "tsv", "jsonl", "parquet")
-_STATED = ("album", "year", "genre", "tags", "duration")
+_STATED = ("album", "year", "genre", "tags", "duration", "explicit", "markets")
 
 
 def read_tracks(path: Path) -> list[Track]:

@@ -1,6 +1,7 @@
 """A data set is whole or not there, and says so when it was changed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +41,13 @@ def test_the_fingerprint_is_of_tracks_and_events_alone(tmp_path: Path) -> None:
     other = write_dataset(tmp_path / "3", CATALOGUE, sessions_of([1, 0]), {"a": 1})
     retitled = Catalogue([Track("a", "A!", "x"), CATALOGUE[1]])
     renamed = write_dataset(tmp_path / "4", retitled, sessions_of([0, 1]), {"a": 1})
+    worded = Catalogue([replace(CATALOGUE[0], explicit=False), CATALOGUE[1]])
+    clean = write_dataset(tmp_path / "5", worded, sessions_of([0, 1]), {"a": 1})
     assert one.fingerprint == same.fingerprint
-    assert len({one.fingerprint, other.fingerprint, renamed.fingerprint}) == 3
+    assert len({one.fingerprint, other.fingerprint, renamed.fingerprint, clean.fingerprint}) == 4
+    assert list(open_dataset(tmp_path / "5").catalogue) == list(worded)
+    # As it was before explicit words were known: what was learned under it is still known by it.
+    assert one.fingerprint.startswith("9ac56253c845")
 
 
 def test_an_earlier_data_set_is_replaced_and_nothing_else_is(tmp_path: Path) -> None:

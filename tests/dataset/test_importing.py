@@ -84,6 +84,19 @@ def test_facts_come_into_the_catalogue(tmp_path: Path) -> None:
     assert dataset.catalogue[1] == Track("u", "u", "")
 
 
+def test_explicit_words_and_countries_come_into_the_catalogue(tmp_path: Path) -> None:
+    """As most rows have it; what no row tells, or nobody can understand, stays unknown."""
+    header = "session_id,track_id,title,is_explicit,Available Markets\n"
+    rows = ["1,a,A,True,DE FR", "1,a,A,true,DE FR", "1,b,B,0,\"['US']\"", "1,c,C,,", "1,d,D,perhaps,everywhere"]
+    tracks = {track.track_id: track for track in of(tmp_path, header + "\n".join(rows) + "\n").catalogue}
+    assert {name: (track.explicit, sorted(track.markets)) for name, track in tracks.items()} == {
+        "a": (True, ["DE", "FR"]),
+        "b": (False, ["US"]),
+        "c": (None, []),
+        "d": (None, []),
+    }
+
+
 def test_wrong_lines_are_counted_by_reason_and_written_down(tmp_path: Path) -> None:
     content = "user,time,title\n1,10,a\n1,20\n1,soon,b\n1,,c\n1,30,\n,40,d\n1,50,e\n"
     (tmp_path / "a.csv").write_text(content)

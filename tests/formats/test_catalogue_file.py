@@ -14,6 +14,8 @@ CATALOGUE = Catalogue(
     [
         Track("b", "Slipknot!", "Grateful Dead", "Blues for Allah", 1975, "rock", ("live", "jam"), 283),
         Track("a", "", ""),
+        Track("c", "", "", explicit=True, markets=frozenset({"DE", "FR"})),
+        Track("d", "", "", explicit=False),
     ]
 )
 
@@ -21,6 +23,14 @@ CATALOGUE = Catalogue(
 def test_a_written_catalogue_is_read_back(tmp_path: Path) -> None:
     write_catalogue(tmp_path / "c.parquet", CATALOGUE)
     assert list(read_catalogue(tmp_path / "c.parquet")) == list(CATALOGUE)
+
+
+def test_a_file_of_before_explicit_words_and_countries_tells_neither(tmp_path: Path) -> None:
+    """Nor has a file the columns where nobody told either."""
+    tracks = [Track("a", "A", "X"), Track("b", "B", "X", year=1970)]
+    write_catalogue(tmp_path / "c.parquet", Catalogue(tracks))
+    assert pq.read_schema(tmp_path / "c.parquet").names[-1] == "duration_s"
+    assert list(read_catalogue(tmp_path / "c.parquet")) == tracks
 
 
 def test_an_empty_catalogue_is_one(tmp_path: Path) -> None:

@@ -23,6 +23,15 @@ MPD = {
             "modified_at": 1493424000,
             "tracks": [
                 {"pos": 1, "artist_name": "B", "track_uri": "spotify:track:2", "track_name": "b", "duration_ms": 2500},
+                {
+                    "pos": 2,
+                    "track": {
+                        "trackUri": "spotify:track:3",
+                        "trackName": "c",
+                        "explicit": True,
+                        "available_markets": ["DE", "FR"],
+                    },
+                },
                 {"pos": 0, "artist_name": "A", "track_uri": "spotify:track:1", "track_name": "a", "album_name": "z"},
             ],
         },
@@ -110,7 +119,9 @@ def test_a_slice_is_read_in_playing_order(read: Any) -> None:
     assert [(row["session"], row["time"], row["track_id"], row["title"]) for row in rows] == [
         ("7", "1493424000", "spotify:track:1", "a"),
         ("7", "1493424000", "spotify:track:2", "b"),
+        ("7", "1493424000", "spotify:track:3", "c"),
     ]
+    assert [(row.get("explicit"), row.get("markets")) for row in rows] == [(None, None)] * 2 + [("true", "DE;FR")]
     assert rows[1]["duration"] == "2"
     assert [(reject.line, reject.reason) for reject in rejects] == [(2, "not a playlist with tracks")]
 
@@ -197,3 +208,9 @@ def test_parquet_keeps_whole_ids_and_times(tmp_path: Path) -> None:
 def test_broken_json_is_refused_with_its_line(read: Any) -> None:
     with pytest.raises(UnreadableSource, match="line 2 is not"):
         read("a.json", '{"playlists":\n oops}')
+
+
+def test_a_jspf_that_tells_explicit_words_and_countries_is_listened_to(read: Any) -> None:
+    told = {"title": "Halleluwah", "explicit": False, "markets": ["DE", "JP"]}
+    rows, _ = read("a.jspf", json.dumps({"playlist": {"track": [told, {"title": "Vitamin C", "explicit": "yes"}]}}))
+    assert [(row["explicit"], row.get("markets")) for row in rows] == [("false", "DE;JP"), ("yes", None)]

@@ -23,6 +23,8 @@ tracks = st.builds(
     genre=st.none() | st.text(max_size=4),
     tags=st.lists(st.text(max_size=3), max_size=3).map(tuple),
     duration_s=st.none() | st.integers(0, 5000),
+    explicit=st.none() | st.booleans(),
+    markets=st.frozensets(st.sampled_from(("DE", "FR", "US")), max_size=3),
 )
 
 
@@ -37,6 +39,8 @@ def test_it_answers_as_the_one_in_memory(tmp_path: Path, known: list[Track], ask
     in_memory, catalogue = Catalogue(known), mapped(tmp_path, known)
     assert len(catalogue) == len(known)
     assert list(catalogue) == known
+    for name in ("year", "genre", "explicit", "markets"):
+        assert list(catalogue.stated(name)) == list(in_memory.stated(name))
     assert catalogue.index_of(unknown) == in_memory.index_of(unknown)
     for row, track in enumerate(known):
         assert catalogue[row] == track
@@ -52,6 +56,25 @@ def test_it_answers_as_the_one_in_memory(tmp_path: Path, known: list[Track], ask
         assert list(catalogue.of_artist(artist)) == list(in_memory.of_artist(artist))
     with pytest.raises(IndexError):
         catalogue[len(known)]
+
+
+def test_a_file_of_before_explicit_words_and_countries_tells_neither(tmp_path: Path) -> None:
+    """Its columns end before them, as those of a catalogue do that nobody told either of."""
+    known = [Track("a", "Song", "Artist", year=1990), Track("b", "Other", "Artist")]
+    catalogue = mapped(tmp_path, known)
+    assert not {"explicit", "markets"} & {*_table(catalogue).column_names}
+    assert [catalogue[row] for row in range(2)] == list(catalogue) == known
+    assert list(catalogue.stated("explicit")) == [None, None]
+    assert list(catalogue.stated("markets")) == [frozenset(), frozenset()]
+
+
+def test_countries_of_many_batches_are_the_same_set(tmp_path: Path) -> None:
+    places = [frozenset({"DE"}), frozenset({"FR", "US"}), frozenset[str]()]
+    many = [Track(f"t{row}", "Song", "Artist", markets=places[row // 9_999]) for row in range(25_000)]
+    catalogue = mapped(tmp_path, many)
+    assert list(catalogue) == many
+    assert [catalogue[row].markets for row in (0, 9_999, 24_999)] == places
+    assert catalogue[1].markets is catalogue[2].markets
 
 
 def test_what_is_kept_is_thrown_away_and_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,18 @@ from app.domain.spelling import derived_id
 from app.errors import UnreadableSource
 from app.formats.track_file import read_tracks
 
-FULL = Track("q-1", "Face It Alone", "Queen", None, 2022, "classic rock", ("piano", "heartbreak"), 247)
+FULL = Track(
+    "q-1",
+    "Face It Alone",
+    "Queen",
+    None,
+    2022,
+    "classic rock",
+    ("piano", "heartbreak"),
+    247,
+    False,
+    frozenset({"DE", "GB"}),
+)
 BARE = Track(derived_id("nobody yet\x1fdemo tape"), "Demo Tape", "Nobody Yet")
 
 
@@ -23,9 +34,9 @@ def written(folder: Path, name: str, content: str) -> Path:
 @pytest.mark.parametrize(("name", "mark"), [("new.csv", ","), ("new.tsv", "\t")])
 def test_a_table_is_read_with_the_columns_of_an_import(tmp_path: Path, name: str, mark: str) -> None:
     rows = [
-        ("track_id", "artist", "title", "year", "genre", "tags", "duration_s"),
-        ("q-1", "Queen", "Face It Alone", "2022-10-13", "classic rock", "piano; heartbreak", "4:07"),
-        ("", "Nobody  Yet", "Demo Tape", "", "", "", ""),
+        ("track_id", "artist", "title", "year", "genre", "tags", "duration_s", "explicit", "markets"),
+        ("q-1", "Queen", "Face It Alone", "2022-10-13", "classic rock", "piano; heartbreak", "4:07", "no", "DE gb"),
+        ("", "Nobody  Yet", "Demo Tape", "", "", "", "", "", ""),
     ]
     path = written(tmp_path, name, "".join(mark.join(row) + "\n" for row in rows))
     assert read_tracks(path) == [FULL, BARE]
@@ -41,6 +52,8 @@ def test_json_lines_may_each_have_other_keys(tmp_path: Path) -> None:
             "genre": "classic rock",
             "tags": ["piano", "heartbreak"],
             "duration_ms": 247_000,
+            "explicit": False,
+            "available_markets": ["GB", "DE"],
         },
         {"title": "Demo Tape", "artist": "Nobody Yet"},
     ]
@@ -50,7 +63,13 @@ def test_json_lines_may_each_have_other_keys(tmp_path: Path) -> None:
 
 def test_parquet_is_read(tmp_path: Path) -> None:
     table = {"track_id": ["q-1"], "artist": ["Queen"], "title": ["Face It Alone"], "year": [2022]}
-    facts = {"genre": ["classic rock"], "tags": [["piano", "heartbreak"]], "duration_s": [247]}
+    facts = {
+        "genre": ["classic rock"],
+        "tags": [["piano", "heartbreak"]],
+        "duration_s": [247],
+        "explicit": [False],
+        "markets": [["DE", "GB"]],
+    }
     pq.write_table(pa.table({**table, **facts}), tmp_path / "new.parquet")
     assert read_tracks(tmp_path / "new.parquet") == [FULL]
 

@@ -38,6 +38,8 @@ def shelved_catalogue() -> Catalogue:
             genre="rock" if row % 2 else None,
             tags=TAGS[: row % 4],
             duration_s=None if row % 3 == 0 else 180 + row,
+            explicit=(None, False, False, True)[row % 4],
+            markets=frozenset(("", "DE", "DE FR")[row % 3].split()),
         )
         for row in range(V)
     ]
@@ -64,7 +66,10 @@ async def walked(predictor: Predictor, ask: PlaylistAsk) -> Playlist:
 
 tags = st.lists(st.sampled_from(TAGS), max_size=2, unique=True).map(tuple)
 year = st.none() | st.integers(1955, 2025)
-rules = st.builds(Rules, st.integers(0, 4), st.none() | st.integers(1, 4), year, year, tags, tags, tags)
+market = st.none() | st.sampled_from(("DE", "FR", "US"))
+rules = st.builds(
+    Rules, st.integers(0, 4), st.none() | st.integers(1, 4), year, year, tags, tags, tags, st.booleans(), market
+)
 asks = st.builds(
     PlaylistAsk,
     length=st.integers(1, 40),

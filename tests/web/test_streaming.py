@@ -179,6 +179,8 @@ def test_the_rules_of_a_query_hold_of_every_ranking(service: httpx.Client, liste
         "year_from": 1970,
         "year_to": 1979,
         "tags_none": ["live", "epic"],
+        "explicit": True,
+        "market": "de",
         "reasons": True,
     }
     body = {
@@ -186,7 +188,13 @@ def test_the_rules_of_a_query_hold_of_every_ranking(service: httpx.Client, liste
         "n": 8,
         "exclude": ["queen-under-pressure"],
         "exclude_artists": ["Led Zeppelin", "Björk"],
-        "rules": {"max_per_artist": 3, "year_from": 1970, "year_to": 1979, "tags_none": ["live", "epic"]},
+        "rules": {
+            "max_per_artist": 3,
+            "year_from": 1970,
+            "year_to": 1979,
+            "tags_none": ["live", "epic"],
+            "market": "DE",
+        },
         "reasons": True,
     }
     play = {"listener_id": listener_id, "event": {"type": "played", "track_id": "queen-bohemian-rhapsody"}}

@@ -14,6 +14,8 @@ TRACK_ANSWER: dict[str, Any] = {
     "genre": "classic rock",
     "tags": ["epic", "piano", "storytelling"],
     "duration_s": 355,
+    "explicit": None,
+    "markets": [],
 }
 TRACKS_ANSWER = {"query": "bohemian rapsody", "tracks": [TRACK_ANSWER]}
 

@@ -3,7 +3,13 @@
 from app.web.examples import CHECKPOINT
 
 ALIVE_ANSWER = {"status": "alive"}
-READY_ANSWER = {"status": "ready", "checkpoint_id": CHECKPOINT, "session_store": "up", "refused": None}
+READY_ANSWER = {
+    "status": "ready",
+    "checkpoint_id": CHECKPOINT,
+    "session_store": "up",
+    "model_store": "up",
+    "refused": None,
+}
 METRICS_ANSWER = 'segue_http_requests_total{method="POST",route="/v1/next",status="200"} 1.0\n'
 PROBLEM_EXPLAINED = {
     "code": "unknown_listener",

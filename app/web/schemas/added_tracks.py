@@ -14,6 +14,7 @@ from app.domain.spelling import derived_id, name_key
 from app.web.checkpoint_doors import AddedTracks
 from app.web.schemas.fields import Identifier, RequestBody
 from app.web.schemas.labels import LabelsAnswer, labels_answer
+from app.web.schemas.rules import Country
 
 MAX_TRACKS = 1000
 
@@ -31,6 +32,10 @@ class NewTrackBody(RequestBody):
     genre: Identifier | None = Field(None, description="Its genre.")
     tags: Annotated[tuple[Identifier, ...], Field(max_length=100)] = Field((), description="Its tags.")
     duration_s: Annotated[int, Field(ge=1, le=86_400)] | None = Field(None, description="Its length in seconds.")
+    explicit: bool | None = Field(None, description="Whether its words are explicit; absent: nobody knows.")
+    markets: Annotated[tuple[Country, ...], Field(max_length=300)] = Field(
+        (), description="The countries it may be played in, by their two letters of ISO 3166-1; none: everywhere."
+    )
 
     def track(self) -> Track:
         """Return the track."""
@@ -43,6 +48,8 @@ class NewTrackBody(RequestBody):
             self.genre,
             tuple(dict.fromkeys(self.tags)),
             self.duration_s,
+            self.explicit,
+            frozenset(self.markets),
         )
 
 

@@ -14,9 +14,12 @@ class AliveAnswer(TypedDict):
 
 
 class ReadyAnswer(TypedDict):
-    """This worker can answer listeners. With the session store down it does so from what requests carry."""
+    """This worker can answer listeners. With the session store down it does so from what requests carry,
+    with the model store down from the checkpoints that are loaded.
+    """
 
     status: Literal["ready"]
     checkpoint_id: str
     session_store: Literal["up", "down"]
+    model_store: Literal["up", "down"]
     refused: RefusedAnswer | None

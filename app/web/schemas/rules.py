@@ -5,7 +5,7 @@ Knows nothing of how they are kept.
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
@@ -14,6 +14,9 @@ from app.web.schemas.fields import Identifier, RequestBody
 
 Tags = Annotated[tuple[Identifier, ...], Field(max_length=50)]
 Year = Annotated[int, Field(ge=0, le=9999)]
+Country = Annotated[str, Field(pattern="^[A-Za-z]{2}$"), AfterValidator(str.upper)]
+EXPLICIT = "Whether tracks with explicit words may come. false: a track comes only where it is known to have none."
+MARKET = "A country, by its two letters of ISO 3166-1: a track known not to be for it fails."
 
 
 class RulesBody(RequestBody):
@@ -26,6 +29,8 @@ class RulesBody(RequestBody):
     tags_any: Tags = Field((), description="A track has at least one of these. Its genre counts as a tag.")
     tags_all: Tags = Field((), description="A track has every one of these.")
     tags_none: Tags = Field((), description="A track has none of these.")
+    explicit: bool = Field(True, description=EXPLICIT)
+    market: Country | None = Field(None, description=MARKET)
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.domain.recommendation import Ask
 from app.web.schemas.fields import ArtistGap, Identifier, TrackCount
-from app.web.schemas.rules import RulesBody, Year
+from app.web.schemas.rules import EXPLICIT, MARKET, Country, RulesBody, Year
 
 
 def _several(most: int, description: str) -> object:
@@ -32,6 +32,8 @@ class StreamQuery(BaseModel):
     tags_any: Annotated[list[Identifier], _several(50, "A track has at least one of these.")]
     tags_all: Annotated[list[Identifier], _several(50, "A track has every one of these.")]
     tags_none: Annotated[list[Identifier], _several(50, "A track has none of these.")]
+    explicit: bool = Field(True, description=EXPLICIT)
+    market: Country | None = Field(None, description=MARKET)
     reasons: bool = Field(False, description="Whether to say why each track is suggested; costs twelve rankings.")
 
     @model_validator(mode="after")
@@ -60,4 +62,6 @@ class StreamQuery(BaseModel):
             tags_any=tuple(self.tags_any),
             tags_all=tuple(self.tags_all),
             tags_none=tuple(self.tags_none),
+            explicit=self.explicit,
+            market=self.market,
         )

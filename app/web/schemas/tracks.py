@@ -13,7 +13,7 @@ from app.domain.recommendation import RankedTrack, Reason, ReasonKind
 
 
 class TrackAnswer(TypedDict):
-    """One track of the catalogue; null where nobody told."""
+    """One track of the catalogue; null where nobody told, `markets` empty: everywhere."""
 
     track_id: str
     title: str
@@ -23,6 +23,8 @@ class TrackAnswer(TypedDict):
     genre: str | None
     tags: tuple[str, ...]
     duration_s: int | None
+    explicit: bool | None
+    markets: list[str]
 
 
 class ReasonAnswer(TypedDict):
@@ -36,7 +38,7 @@ class ReasonAnswer(TypedDict):
 class RankedTrackAnswer(TypedDict):
     """One suggestion: `rank` counts from 1, `probability` is the softmax over the whole catalogue.
 
-    `reasons` is there where it was asked for.
+    `explicit` is there where somebody told, `reasons` where it was asked for.
     """
 
     rank: int
@@ -49,6 +51,7 @@ class RankedTrackAnswer(TypedDict):
     genre: str | None
     tags: tuple[str, ...]
     duration_s: int | None
+    explicit: NotRequired[bool]
     reasons: NotRequired[list[ReasonAnswer]]
 
 
@@ -70,6 +73,8 @@ def track_answer(track: Track) -> TrackAnswer:
         "genre": track.genre,
         "tags": track.tags,
         "duration_s": track.duration_s,
+        "explicit": track.explicit,
+        "markets": sorted(track.markets),
     }
 
 
@@ -92,6 +97,8 @@ def ranked_answers(ranked: Iterable[RankedTrack]) -> list[RankedTrackAnswer]:
                 "duration_s": track.duration_s,
             }
         )
+        if track.explicit is not None:
+            answers[-1]["explicit"] = track.explicit
     return answers
 
 

@@ -9,6 +9,8 @@ import pytest
 QUEEN = "queen-bohemian-rhapsody"
 ZEPPELIN = "led-zeppelin-stairway-to-heaven"
 
+SEEDED: dict[str, dict[str, object]] = {"/v1/next": {}, "/v1/playlists": {"seeds": ["queen-bohemian-rhapsody"]}}
+
 
 def test_an_event_and_the_next_tracks_in_one_round_trip(service: httpx.Client, listener_id: str) -> None:
     """Ten titled tracks with rank and probability, best first, and what became of the event."""
@@ -109,9 +111,22 @@ def test_rules_hold_of_every_track_and_are_counted(service: httpx.Client) -> Non
     assert all(1970 <= track["year"] <= 1979 for track in playlist["tracks"])
 
 
+def test_nothing_is_taken_for_clean_that_nobody_called_so(service: httpx.Client) -> None:
+    """Nobody told it of any track of the demo: none comes, and the answer says why."""
+    for path in ("/v1/next", "/v1/playlists"):
+        answer = service.post(path, json={"n": 3, **SEEDED[path], "rules": {"explicit": False, "market": "de"}}).json()
+        assert (answer["tracks"], answer["pool"]["after"]) == ([], 0)
+        assert answer["pool"]["rules"]["explicit"] == answer["pool"]["before"]
+        assert "market" not in answer["pool"]["rules"]
+        assert f"explicit takes {answer['pool']['before']}" in answer["shortfall"]
+
+
 @pytest.mark.parametrize(
     "rules",
     [
+        {"explicit": "no"},
+        {"market": "Germany"},
+        {"market": "D1"},
         {"year_from": 1980, "year_to": 1970},
         {"max_per_artist": 0},
         {"tags_any": [""]},

@@ -50,6 +50,8 @@ def test_a_track_is_shown_whole(service: httpx.Client) -> None:
         "genre": None,
         "tags": [],
         "duration_s": None,
+        "explicit": None,
+        "markets": [],
     }
 
 
