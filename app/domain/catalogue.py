@@ -3,7 +3,8 @@
 Knows nothing of files or tensors; whoever reads a catalogue from somewhere hands over the tracks in row order.
 """
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -81,6 +82,15 @@ class Catalogue:
     def of_artist(self, artist: str) -> Sequence[int]:
         """Return the rows of every track of an artist, however the name is spelled."""
         return self._rows_by_artist.get(text_key(artist), ())
+
+    @cached_property
+    def rows_by_tag(self) -> Mapping[str, Sequence[int]]:
+        """The ascending rows of each tag and genre, by its folded name."""
+        rows = defaultdict[str, list[int]](list)
+        for row, track in enumerate(self._tracks):
+            for name in {text_key(name) for name in (*track.tags, *((track.genre,) if track.genre else ()))}:
+                rows[name].append(row)
+        return rows
 
     def warm_up(self) -> None:
         """Build what the first request would otherwise wait for."""

@@ -7,7 +7,6 @@ be played in every one. Knows nothing of listeners.
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, MutableSequence, Sequence
-from functools import cache, cached_property
 from weakref import WeakKeyDictionary, proxy
 
 from app.domain.catalogue import Catalogue
@@ -35,7 +34,7 @@ class Shelves:
 
     def tagged(self, tag: str) -> frozenset[int]:
         """Return the rows with this tag or genre, however it is spelled."""
-        return frozenset(self._tags.get(text_key(tag), ()))
+        return frozenset(self._catalogue.rows_by_tag.get(text_key(tag), ()))
 
     def failing(self, rules: Rules) -> dict[str, frozenset[int]]:
         """Return the rows that fail the rules about years, tags, explicit words and countries, each by itself."""
@@ -93,16 +92,6 @@ class Shelves:
                     albums[text_key(album)].append(row)
             self._albums[key] = albums
         return self._albums[key]
-
-    @cached_property
-    def _tags(self) -> Mapping[str, Sequence[int]]:
-        rows = defaultdict[str, MutableSequence[int]](lambda: array("i"))
-        spelled = cache(text_key)
-        told = zip(self._catalogue.stated("tags"), self._catalogue.stated("genre"), strict=True)
-        for row, (tags, genre) in enumerate(told):
-            for name in {spelled(name) for name in ((*tags, genre) if genre else tags)}:
-                rows[name].append(row)
-        return rows
 
 
 _SHELVES: WeakKeyDictionary[Catalogue, Shelves] = WeakKeyDictionary()

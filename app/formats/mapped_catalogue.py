@@ -3,7 +3,8 @@
 One that is read costs milliseconds and next to no memory, however large it is. Knows nothing of checkpoints.
 """
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from functools import cached_property
 from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from app.errors import UnreadableSource
 from app.formats.catalogue_file import ADDED, SCHEMA, columns_of, countries, told, tracks_of
 from app.formats.catalogue_lookups import NAMES, Array, Lookups, TrackKeys, sound
 from app.formats.mapped_columns import Flags, Lists, Numbers, Repeated, Texts, Untold
+from app.formats.tag_rows import rows_by_tag
 
 _AT_ONCE = 10_000
 _REMEMBERED = 1 << 16
@@ -88,6 +90,11 @@ class MappedCatalogue(Catalogue):
             self._explicit.get(row),
             countries(self._markets.get(row)),
         )
+
+    @cached_property
+    def rows_by_tag(self) -> Mapping[str, Sequence[int]]:
+        """The ascending rows of each tag and genre, by its folded name."""
+        return rows_by_tag(*(self.table.column(name).combine_chunks() for name in ("tags", "genre")))
 
     def warm_up(self) -> None:
         """Do nothing: all was made when the file was."""

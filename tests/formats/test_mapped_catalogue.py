@@ -20,8 +20,8 @@ tracks = st.builds(
     artist=names,
     album=st.none() | st.text(max_size=4),
     year=st.none() | st.integers(1900, 2030),
-    genre=st.none() | st.text(max_size=4),
-    tags=st.lists(st.text(max_size=3), max_size=3).map(tuple),
+    genre=st.none() | st.sampled_from(("Rock", "rock ", "")) | st.text(max_size=4),
+    tags=st.lists(st.sampled_from(("rock", "ROCK", "live")) | st.text(max_size=3), max_size=3).map(tuple),
     duration_s=st.none() | st.integers(0, 5000),
     explicit=st.none() | st.booleans(),
     markets=st.frozensets(st.sampled_from(("DE", "FR", "US")), max_size=3),
@@ -41,6 +41,8 @@ def test_it_answers_as_the_one_in_memory(tmp_path: Path, known: list[Track], ask
     assert list(catalogue) == known
     for name in ("year", "genre", "explicit", "markets"):
         assert list(catalogue.stated(name)) == list(in_memory.stated(name))
+    tagged, in_lists = catalogue.rows_by_tag, in_memory.rows_by_tag
+    assert {name: list(rows) for name, rows in tagged.items()} == dict(in_lists)
     assert catalogue.index_of(unknown) == in_memory.index_of(unknown)
     for row, track in enumerate(known):
         assert catalogue[row] == track
