@@ -1,4 +1,4 @@
-"""The rows of each tag and genre, found in whole columns at once: others wait while a large catalogue is looked through.
+"""The rows of each tag and genre, found in whole columns at once: who asks for the first tag makes everybody wait.
 
 Knows nothing of files or rules.
 """
