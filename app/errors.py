@@ -8,7 +8,7 @@ SegueError
 ├── Conflict          SessionConflict · LabelConflict (LabelsChanged) · TrackExists · DataFolderInUse ·
 │                     CollectedElsewhere · TrainingRunUnderWay · TrainingRunOver
 ├── TryLater          Overloaded · NoCheckpoint · SessionStoreUnavailable (NewerSessionRecord ·
-│                     NewerLogEntry) · EventLogNotWritable · JobsUnavailable
+│                     NewerLogEntry) · EventLogNotWritable · JobsUnavailable · ModelStoreUnavailable
 ├── CheckpointError   CorruptCheckpoint · IncompatibleCheckpoint · WorseThanBaseline
 └── TrainingError     NotANumber · NothingToLearn · NothingToResume
 
@@ -150,6 +150,10 @@ class EventLogNotWritable(TryLater):
 
 class JobsUnavailable(TryLater):
     """The Redis that training runs go through does not answer, or there is none that they can go through."""
+
+
+class ModelStoreUnavailable(TryLater):
+    """The bucket that checkpoints and labels are kept in does not answer, or does not let us."""
 
 
 class CheckpointError(SegueError):

@@ -28,6 +28,7 @@ from app.settings import Settings
 from app.stores.answers import KeptAnswers
 from app.stores.api_keys import ApiKeyFile
 from app.stores.checkpoints import CheckpointStore
+from app.stores.depots import open_depot
 from app.stores.event_streams import EventStreams
 from app.stores.exchange import Exchange
 from app.stores.listener_log import ListenerLog
@@ -76,7 +77,7 @@ async def _open_doors(settings: Settings, opened: AsyncExitStack, metrics: Onlin
         waiting_events=settings.waiting_events,
     )
     opened.push_async_callback(sessions.aclose)
-    checkpoints = CheckpointStore(settings.model_store, hidden_precision=settings.hidden_precision)
+    checkpoints = CheckpointStore(open_depot(settings), hidden_precision=settings.hidden_precision)
     reloader = await opened.enter_async_context(Reloader(checkpoints, interval_s=settings.reload_interval_s))
     engine = await opened.enter_async_context(
         Engine(batch_size=settings.batch_size, batch_wait_us=settings.batch_wait_us, queue_size=settings.queue_size)

@@ -4,10 +4,11 @@ No other module reads the environment. `docs/settings.md` is generated from the 
 """
 
 from ipaddress import ip_address
+from os import fspath
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.domain.session import SessionLimits
@@ -64,7 +65,29 @@ class Settings(BaseSettings):
         description="Connections open at once, per worker; beyond it newcomers get a 503. More needs more open files.",
     )
     workers: int = Field(1, ge=1, le=64, description="Server processes. More use more cores and memory.")
-    model_store: Path = Field(Path("model_store"), description="Folder of published checkpoints.")
+    model_store: Annotated[str, BeforeValidator(fspath)] = Field(
+        "model_store",
+        min_length=1,
+        description=(
+            "Where published checkpoints and their labels are: a folder, or `s3://bucket/prefix` of an S3-compatible "
+            "service with conditional writes, which the `AWS_*` variables name (docs/operations.md)."
+        ),
+    )
+    model_cache: Path | None = Field(
+        None,
+        description=(
+            "Folder that checkpoints of a bucket are fetched into and mapped from; one per machine, shared by its "
+            "processes. Unset: `models` in `SEGUE_DATA_DIR`."
+        ),
+    )
+    model_cache_gb: float = Field(
+        20.0,
+        ge=0,
+        description=(
+            "How much of fetched checkpoints is kept on this machine; the least used go first, never what has a label. "
+            "More spares downloads when one goes back."
+        ),
+    )
     data_dir: Path = Field(
         Path("data"), description="Folder for what the service keeps: the embedded store's append-only file."
     )
@@ -258,6 +281,11 @@ class Settings(BaseSettings):
     def events_folder(self) -> Path:
         """Where the event log is collected to."""
         return self.data_dir / "events"
+
+    @property
+    def checkpoint_cache(self) -> Path:
+        """Where checkpoints of a bucket are fetched to."""
+        return self.model_cache or self.data_dir / "models"
 
     @property
     def jobs_url(self) -> str | None:

@@ -26,6 +26,7 @@ EVERYBODY = {"errors", "settings", "telemetry"}
 HOMES = {
     "torch": {"rnn", "trainer"},
     "redis": {"stores"},
+    "obstore": {"stores"},
     "fastapi": {"web", "main"},
     "starlette": {"web", "main"},
     "duckdb": {"dataset"},

@@ -38,7 +38,7 @@ def evaluate(
     seen_only: Annotated[
         bool, typer.Option(help="Leave out targets that the baselines' data set does not hold.")
     ] = False,
-    store: Annotated[Path | None, typer.Option(help="The model store; SEGUE_MODEL_STORE.")] = None,
+    store: Annotated[str | None, typer.Option(help="The model store, a folder or a bucket; SEGUE_MODEL_STORE.")] = None,
     json_out: Annotated[Path | None, typer.Option("--json", metavar="OUT", help="Write the figures here too.")] = None,
 ) -> None:
     """Rank every track of every session but its first, given those before it, and print how often that was right.
@@ -49,6 +49,7 @@ def evaluate(
     from rich.console import Console
 
     from app.stores.checkpoints import CheckpointStore
+    from app.stores.depots import open_depot
     from app.trainer.comparison import judge_baselines
     from app.trainer.evaluation import evaluate as judge
     from app.trainer.judged_network import JudgedNetwork
@@ -59,7 +60,7 @@ def evaluate(
         raise InvalidRequest("Expected --baselines DATASET with --seen-only, to know which tracks count as seen.")
     if json_out is not None and not json_out.resolve().parent.is_dir():
         raise InvalidRequest(f"Expected a folder at {json_out.parent} to write the figures into, found none.")
-    checkpoints = CheckpointStore(store or Settings().model_store)
+    checkpoints = CheckpointStore(open_depot(Settings(), store))
     manifest = checkpoints.manifest(checkpoint)
     test = _opened(sessions)
     training = None if baselines is None else _opened(baselines)

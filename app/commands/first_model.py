@@ -5,6 +5,7 @@ from pathlib import Path
 from app.errors import WorseThanBaseline
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
+from app.stores.depots import open_depot
 
 DEMO_CHANGES = [
     "epochs=2",
@@ -23,7 +24,7 @@ def train_first_model(settings: Settings, data: Path | None) -> None:
 
     Raises WorseThanBaseline when the network learned nothing worth serving; the checkpoint is kept, as rejected.
     """
-    checkpoints = CheckpointStore(settings.model_store)
+    checkpoints = CheckpointStore(open_depot(settings))
     if data is None and checkpoints.labels().stable is not None:
         return
     from rich.console import Console

@@ -24,7 +24,7 @@ def generate(
     length: Annotated[int, typer.Option("--length", "-n", min=1, max=500, help="How many tracks.")] = 20,
     out: Annotated[Path | None, typer.Option(help="Write it here: .m3u8, .xspf, .jspf or .csv.")] = None,
     checkpoint: Annotated[str, typer.Option(help="Checkpoint id or label.")] = "stable",
-    store: Annotated[Path | None, typer.Option(help="The model store; SEGUE_MODEL_STORE.")] = None,
+    store: Annotated[str | None, typer.Option(help="The model store, a folder or a bucket; SEGUE_MODEL_STORE.")] = None,
     sample: Annotated[bool, typer.Option(help="Draw the tracks instead of taking the most probable.")] = False,
     temperature: Annotated[float, typer.Option(min=0.01, max=100, help="Above 1: more adventure.")] = 1.0,
     top_k: Annotated[int, typer.Option(min=1, max=1000, help="Draw from this many.")] = 100,
@@ -36,8 +36,9 @@ def generate(
     from app.formats.playlist_file import write_playlist
     from app.serving.reloader import load_served
     from app.stores.checkpoints import CheckpointStore
+    from app.stores.depots import open_depot
 
-    served = load_served(CheckpointStore(store or Settings().model_store), checkpoint)
+    served = load_served(CheckpointStore(open_depot(Settings(), store)), checkpoint)
     ask = PlaylistAsk(
         length=length,
         seeds=tuple(Seed(_track_id(text, served)) for text in seed),

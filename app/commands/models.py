@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 models = typer.Typer(help="Published checkpoints: look, promote, roll back, verify, prune.", no_args_is_help=True)
 
-Store = Annotated[Path | None, typer.Option(help="The model store; SEGUE_MODEL_STORE.")]
+Store = Annotated[str | None, typer.Option(help="The model store, a folder or a bucket; SEGUE_MODEL_STORE.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Name = Annotated[str, typer.Argument(help="A checkpoint id, the beginning of one, or a label.")]
 Label = Annotated[str, typer.Option(help="stable, canary or shadow.")]
@@ -188,10 +188,11 @@ def prune(
     typer.echo(f"{len(removed)} removed, {len(checkpoints.ids())} kept.")
 
 
-def _open(store: Path | None) -> "CheckpointStore":
+def _open(store: str | None) -> "CheckpointStore":
     from app.stores.checkpoints import CheckpointStore
+    from app.stores.depots import open_depot
 
-    return CheckpointStore(store or Settings().model_store)
+    return CheckpointStore(open_depot(Settings(), store))
 
 
 def _fault(check: Callable[[str], None], name: str) -> str | None:

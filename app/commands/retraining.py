@@ -27,6 +27,7 @@ from app.domain.training_runs import Learns, RunState, RunVerdict, TrainingRun
 from app.errors import InvalidRequest, JobsUnavailable, SegueError
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
+from app.stores.depots import open_depot
 from app.stores.durable_files import replace_file
 from app.stores.training_runs import TrainingRuns, connect_runs
 
@@ -84,7 +85,7 @@ class Retraining:
         self._run = run
         self._folder = folder
         self._watch = watch
-        self._store = CheckpointStore(settings.model_store)
+        self._store = CheckpointStore(open_depot(settings))
 
     def carry_out(self) -> TrainingRun:
         """Return the run with what came of it."""

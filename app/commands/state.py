@@ -36,12 +36,13 @@ def stats(
     Looks at SEGUE_REDIS_URL, else at the store of the service that runs on SEGUE_DATA_DIR.
     """
     from app.stores.checkpoints import CheckpointStore
+    from app.stores.depots import open_depot
     from app.stores.embedded import running_server
 
     settings = Settings()
     url = settings.redis_url or running_server(settings.data_dir)
     found = asyncio.run(_look(url, settings.redis_timeout_s, sample))
-    stable = CheckpointStore(settings.model_store).labels().stable
+    stable = CheckpointStore(open_depot(settings)).labels().stable
     told = _told(found, stable)
     if as_json:
         typer.echo(json.dumps(told, indent=2))

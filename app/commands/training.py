@@ -41,7 +41,7 @@ def train(
     test_share: Annotated[
         float, typer.Option(min=0.001, max=0.9, help="The newest sessions, held out to judge the checkpoint by.")
     ] = 0.1,
-    store: Annotated[Path | None, typer.Option(help="The model store; SEGUE_MODEL_STORE.")] = None,
+    store: Annotated[str | None, typer.Option(help="The model store, a folder or a bucket; SEGUE_MODEL_STORE.")] = None,
     run_dir: Annotated[
         Path | None, typer.Option(help="Where the unfinished run is kept; below SEGUE_DATA_DIR by default.")
     ] = None,
@@ -68,6 +68,7 @@ def train(
     from app.dataset.folder import open_dataset
     from app.rnn.threads import use_threads
     from app.stores.checkpoints import CheckpointStore
+    from app.stores.depots import open_depot
     from app.trainer.device import find_device
     from app.trainer.publishing import train_along, train_and_publish
     from app.trainer.team import join_team
@@ -76,7 +77,7 @@ def train(
     settings = Settings()
     opened = open_dataset(dataset)
     run_dir = run_dir or settings.data_dir / "runs" / f"{dataset.resolve().name}-{chosen.name}"
-    checkpoints = CheckpointStore(store or settings.model_store)
+    checkpoints = CheckpointStore(open_depot(settings, store))
     console, errors = Console(highlight=False, markup=False), Console(stderr=True, highlight=False, markup=False)
     learning = find_device(device)
     use_threads(threads)

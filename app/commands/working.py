@@ -170,8 +170,9 @@ def opened(settings: Settings) -> "Training":
     """Return the runs that go through the settings' Redis."""
     from app.serving.training_runs import Training
     from app.stores.checkpoints import CheckpointStore
+    from app.stores.depots import open_depot
 
-    return Training.over(CheckpointStore(settings.model_store), settings)
+    return Training.over(CheckpointStore(open_depot(settings)), settings)
 
 
 def _watch(training: "Training", run_id: str) -> None:

@@ -11,7 +11,7 @@ from time import monotonic
 
 import structlog
 
-from app.errors import CheckpointError, NoCheckpoint, SegueError
+from app.errors import CheckpointError, NoCheckpoint, SegueError, TryLater
 from app.serving.rollout import Rollout, Served
 from app.stores.checkpoints import CheckpointStore
 from app.stores.labels import Labels
@@ -51,6 +51,7 @@ class Reloader:
         self._prepared: dict[str, float] = {}
         self._refused: dict[str, _Refused] = {}
         self._wanted: str | None = None
+        self._unreadable = False
         self._rollout: Rollout | None = None
         self._following = asyncio.Lock()
         self._follower: asyncio.Task[None] | None = None
@@ -88,6 +89,11 @@ class Reloader:
         refused = None if self._wanted is None else self._refused.get(self._wanted)
         return refused.refusal if refused else None
 
+    @property
+    def sees_labels(self) -> bool:
+        """Whether the model store told its labels when it was asked last; what is loaded serves without it."""
+        return not self._unreadable
+
     async def prepare(self, checkpoint_id: str) -> None:
         """Load a checkpoint that is to be labelled; raise CheckpointError when it must not serve.
 
@@ -101,14 +107,31 @@ class Reloader:
     async def follow_once(self) -> None:
         """Look at the labels and swap when they name others; a broken checkpoint leaves the old one serving."""
         async with self._following:
-            try:
-                labels = await asyncio.to_thread(self._checkpoints.labels)
-            except (SegueError, OSError) as failure:
-                log.warning("labels_unreadable", reason=str(failure))
+            if (labels := await self._look()) is None:
                 return
             self._wanted = labels.stable
             await self._load(labels)
             self._swap(labels)
+
+    async def _look(self) -> Labels | None:
+        """Return the labels; at a start without the store those that were seen last, and later none."""
+        try:
+            labels = await asyncio.to_thread(self._checkpoints.labels)
+        except (SegueError, OSError) as failure:
+            if not self._unreadable:
+                log.warning("labels_unreadable", reason=str(failure), serving=self._rollout is not None)
+            self._unreadable = True
+            return None if self._rollout is not None else await self._recall()
+        if self._unreadable:
+            log.info("labels_readable_again", version=labels.version)
+        self._unreadable = False
+        return labels
+
+    async def _recall(self) -> Labels | None:
+        try:
+            return await asyncio.to_thread(self._checkpoints.labels_seen)
+        except (SegueError, OSError):  # nothing seen, or the same file that could not be read just now
+            return None
 
     async def _load(self, labels: Labels) -> None:
         """Load what the labels name, and let go of what nobody names."""
@@ -121,7 +144,8 @@ class Reloader:
                 self._loaded[checkpoint_id] = await asyncio.to_thread(load_served, self._checkpoints, checkpoint_id)
             except (CheckpointError, SegueError, OSError) as failure:
                 refusal = Refusal(checkpoint_id, str(failure))
-                self._refused[checkpoint_id] = _Refused(refusal, monotonic() + RETRY_REFUSED_S)
+                wait_s = failure.retry_after_s if isinstance(failure, TryLater) else RETRY_REFUSED_S
+                self._refused[checkpoint_id] = _Refused(refusal, monotonic() + wait_s)
                 log.error("checkpoint_refused", checkpoint_id=checkpoint_id, reason=str(failure))
         serving = {self._rollout.stable.predictor.checkpoint_id} if self._rollout else set()
         self._prepared = {name: until for name, until in self._prepared.items() if monotonic() < until}

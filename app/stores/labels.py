@@ -49,6 +49,11 @@ class Labels:
         """Return the labels that point at a checkpoint."""
         return [label for label in LABELS if self.named(label) == checkpoint_id]
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """The checkpoints that have a label."""
+        return frozenset(one for one in map(self.named, LABELS) if one is not None)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the labels as the file and the API write them."""
         canary = self.canary and {"id": self.canary.checkpoint_id, "traffic_percent": self.canary.traffic_percent}
@@ -143,7 +148,7 @@ def rolled_back(labels: Labels, label: str, is_whole: Callable[[str], bool]) -> 
 def kept_by(labels: Labels, ids: Sequence[str], newest: int) -> set[str]:
     """Return what pruning keeps of the ids, newest first: the newest, the labelled, and where a rollback goes."""
     back = next((past for past in reversed(labels.history) if past != labels.stable and past in ids), None)
-    return {*ids[:newest], *(one for one in (*map(labels.named, LABELS), back) if one is not None)}
+    return {*ids[:newest], *labels.ids, *(() if back is None else (back,))}
 
 
 def check_version(labels: Labels, expected: int | None) -> None:

@@ -61,6 +61,10 @@ class Following(Protocol):
         """The checkpoint that answers now; raises NoCheckpoint."""
 
     @property
+    def sees_labels(self) -> bool:
+        """Whether the model store could be read when it was looked at last."""
+
+    @property
     def refusal(self) -> RefusedCheckpoint | None:
         """The promoted checkpoint that was refused, if the newest one was."""
 

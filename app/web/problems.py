@@ -24,6 +24,7 @@ from app.errors import (
     JobsUnavailable,
     LabelConflict,
     LabelsChanged,
+    ModelStoreUnavailable,
     NoCheckpoint,
     NoSongMap,
     NotFound,
@@ -200,6 +201,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     ),
     JobsUnavailable: Problem(
         503, "jobs_unavailable", "Training runs cannot be reached", "Send it again later, or ask an operator."
+    ),
+    ModelStoreUnavailable: Problem(
+        503, "model_store_unavailable", "The model store does not answer", "Send it again later, or ask an operator."
     ),
     SessionStoreUnavailable: Problem(
         503, "session_store_unavailable", "The session store does not answer", "Send the same events again later."

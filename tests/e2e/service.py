@@ -18,7 +18,7 @@ START_TIMEOUT_S = 100.0
 class Service:
     """`segue serve` over a model store and a data folder; use it as a context manager."""
 
-    def __init__(self, model_store: Path, data_dir: Path, *, workers: int = 1, **settings: str) -> None:
+    def __init__(self, model_store: Path | str, data_dir: Path, *, workers: int = 1, **settings: str) -> None:
         self.port = free_port()
         self._log = data_dir.parent / f"{data_dir.name}-{self.port}.log"
         self._environment = {

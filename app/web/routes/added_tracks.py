@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.errors import CheckpointError, LabelConflict, TrackExists, UnknownCheckpoint
+from app.errors import CheckpointError, LabelConflict, ModelStoreUnavailable, TrackExists, UnknownCheckpoint
 from app.web.body import BODY_ERRORS, parse, read_json
 from app.web.doors import doors
 from app.web.examples import models as examples
@@ -28,7 +28,7 @@ _ANSWER = TypeAdapter(AddedTracksAnswer)
     status_code=HTTPStatus.CREATED,
     responses={
         **answered(AddedTracksAnswer, examples.ADDED_TRACKS_ANSWER, description="Published", status=HTTPStatus.CREATED),
-        **told(*BODY_ERRORS, UnknownCheckpoint, TrackExists, LabelConflict, CheckpointError),
+        **told(*BODY_ERRORS, UnknownCheckpoint, TrackExists, LabelConflict, CheckpointError, ModelStoreUnavailable),
     },
     openapi_extra=body_of(AddTracksRequest, examples.ADD_TRACKS_REQUESTS),
 )

@@ -57,6 +57,7 @@ async def show_ready(request: Request) -> Response:
         "status": "ready",
         "checkpoint_id": behind.reloader.current.predictor.checkpoint_id,
         "session_store": store_state,
+        "model_store": "up" if behind.reloader.sees_labels else "down",
         "refused": refused_answer(behind.reloader),
     }
     return Response(_READY.dump_json(answer), media_type="application/json")

@@ -14,6 +14,7 @@ from app.errors import (
     InvalidRequest,
     LabelConflict,
     LabelsChanged,
+    ModelStoreUnavailable,
     UnknownCheckpoint,
     WorseThanBaseline,
 )
@@ -38,7 +39,7 @@ IF_MATCH = {
     "description": 'The ETag of the labels that this is a change of, such as `"7"`; `*` for whatever they are now.',
     "schema": {"type": "string"},
 }
-_TOLD = (InvalidRequest, UnknownCheckpoint, LabelsChanged, LabelConflict, CheckpointError)
+_TOLD = (InvalidRequest, UnknownCheckpoint, LabelsChanged, LabelConflict, CheckpointError, ModelStoreUnavailable)
 
 
 @router.get(
@@ -46,7 +47,10 @@ _TOLD = (InvalidRequest, UnknownCheckpoint, LabelsChanged, LabelConflict, Checkp
     tags=["models"],
     summary="Show labels",
     response_model=None,
-    responses={**answered(LabelsAnswer, examples.LABELS_ANSWER, "ETag"), **told(CheckpointError)},
+    responses={
+        **answered(LabelsAnswer, examples.LABELS_ANSWER, "ETag"),
+        **told(CheckpointError, ModelStoreUnavailable),
+    },
 )
 async def show_labels(request: Request) -> Response:
     """Show which checkpoints are stable, canary and shadow. The ETag is what the next change names in If-Match."""

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.errors import CheckpointError
+from app.errors import CheckpointError, ModelStoreUnavailable
 from app.web.doors import doors
 from app.web.examples import models as examples
 from app.web.openapi import answered
@@ -22,7 +22,7 @@ _ANSWER = TypeAdapter(ModelsAnswer)
     tags=["models"],
     summary="List checkpoints",
     response_model=None,
-    responses={**answered(ModelsAnswer, examples.MODELS_ANSWER), **told(CheckpointError)},
+    responses={**answered(ModelsAnswer, examples.MODELS_ANSWER), **told(CheckpointError, ModelStoreUnavailable)},
 )
 async def list_models(request: Request) -> Response:
     """List every published checkpoint, newest first, with its metrics beside the baselines.

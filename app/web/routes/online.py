@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.errors import InvalidRequest, SessionStoreUnavailable, UnknownCheckpoint
+from app.errors import InvalidRequest, ModelStoreUnavailable, SessionStoreUnavailable, UnknownCheckpoint
 from app.web.doors import doors
 from app.web.examples import models as examples
 from app.web.openapi import answered
@@ -26,7 +26,7 @@ _ANSWER = TypeAdapter(OnlineAnswer)
     response_model=None,
     responses={
         **answered(OnlineAnswer, examples.ONLINE_ANSWER),
-        **told(InvalidRequest, UnknownCheckpoint, SessionStoreUnavailable),
+        **told(InvalidRequest, UnknownCheckpoint, ModelStoreUnavailable, SessionStoreUnavailable),
     },
 )
 async def show_online(

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.domain.song_map import MOST_POINTS
-from app.errors import CheckpointError, InvalidRequest, NoSongMap, UnknownCheckpoint
+from app.errors import CheckpointError, InvalidRequest, ModelStoreUnavailable, NoSongMap, UnknownCheckpoint
 from app.web.doors import doors
 from app.web.examples import models as examples
 from app.web.openapi import answered
@@ -27,7 +27,7 @@ _ANSWER = TypeAdapter(SongMapAnswer)
     response_model=None,
     responses={
         **answered(SongMapAnswer, examples.SONG_MAP_ANSWER, "X-Model-Version"),
-        **told(InvalidRequest, UnknownCheckpoint, NoSongMap, CheckpointError),
+        **told(InvalidRequest, UnknownCheckpoint, NoSongMap, CheckpointError, ModelStoreUnavailable),
     },
 )
 async def show_song_map(

@@ -14,6 +14,7 @@ from app.errors import (
     CheckpointError,
     InvalidRequest,
     JobsUnavailable,
+    ModelStoreUnavailable,
     TrainingRunOver,
     TrainingRunUnderWay,
     UnknownCheckpoint,
@@ -59,7 +60,14 @@ RunId = Annotated[str, Path(pattern="^[A-Za-z0-9-]{1,64}$", description="The run
             description="Queued",
             status=HTTPStatus.ACCEPTED,
         ),
-        **told(*BODY_ERRORS, UnknownCheckpoint, CheckpointError, TrainingRunUnderWay, JobsUnavailable),
+        **told(
+            *BODY_ERRORS,
+            UnknownCheckpoint,
+            CheckpointError,
+            ModelStoreUnavailable,
+            TrainingRunUnderWay,
+            JobsUnavailable,
+        ),
     },
     openapi_extra=body_of(TrainingRunRequest, examples.TRAINING_RUN_REQUESTS),
 )

@@ -9,7 +9,7 @@ def test_ready_tells_the_checkpoint_and_the_session_store(service: httpx.Client)
     assert response.status_code == 200
     answer = response.json()
     assert answer.pop("checkpoint_id")
-    assert answer == {"status": "ready", "session_store": "up", "refused": None}
+    assert answer == {"status": "ready", "session_store": "up", "model_store": "up", "refused": None}
 
 
 def test_a_session_store_that_is_away_is_told_and_keeps_the_worker_in_service(
