@@ -35,6 +35,8 @@ const DRAWINGS = {
   minus: ["M6 12h12"],
   close: ["m7 7 10 10", "m17 7-10 10"],
 };
+// As many as a map may hold.
+const MAP_POINTS = 20_000;
 
 class Player {
   constructor() {
@@ -145,7 +147,7 @@ class Player {
   async #loadMap(checkpointId) {
     byId("map-says").textContent = "";
     try {
-      const songMap = await this.segue.songMap(checkpointId);
+      const songMap = await this.segue.songMap(checkpointId, { limit: MAP_POINTS });
       this.map.load(songMap);
       const shown = songMap.points.length;
       const some = shown < songMap.tracks ? `the ${shown.toLocaleString("en")} most popular of ` : "";

@@ -11,6 +11,7 @@ const COLOURS = [
 const OTHERS = "#8b8794";
 const TRAVEL_MS = 700;
 const REACH_PX = 14;
+const EDGE_PX = 14;
 // What was heard longer ago fades.
 const RECENT = 12;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -23,6 +24,7 @@ export class SongMap {
   #next = null;
   #arrived = 1;
   #frame = 0;
+  #due = 0;
   #grabbed = false;
 
   /** `onPlay(trackId)` hears a click on a point; `word` shows what the pointer is over. */
@@ -68,6 +70,9 @@ export class SongMap {
         },
       ]),
     );
+    // By colour, so that one stroke of the pen draws a thousand points; the smallest groups lie on top.
+    this.layers = new Map([[OTHERS, []], ...this.groups.map(({ colour }) => [colour, []])]);
+    for (const point of this.#points.values()) this.layers.get(point.colour).push(point);
     this.#names();
     this.#draw();
   }
@@ -133,22 +138,22 @@ export class SongMap {
     Object.assign(this, { width, height, ratio });
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
-    this.#draw();
+    this.#paint();
   }
 
   #onScreen({ x, y }) {
     const { zoom } = this.#view;
     return [
-      this.width / 2 + (x - this.#view.x) * zoom * (this.width / 2 - 14),
-      this.height / 2 + (y - this.#view.y) * zoom * (this.height / 2 - 14),
+      this.width / 2 + (x - this.#view.x) * zoom * (this.width / 2 - EDGE_PX),
+      this.height / 2 + (y - this.#view.y) * zoom * (this.height / 2 - EDGE_PX),
     ];
   }
 
   #onMap(px, py) {
     const { zoom } = this.#view;
     return {
-      x: this.#view.x + (px - this.width / 2) / (zoom * (this.width / 2 - 14)),
-      y: this.#view.y + (py - this.height / 2) / (zoom * (this.height / 2 - 14)),
+      x: this.#view.x + (px - this.width / 2) / (zoom * (this.width / 2 - EDGE_PX)),
+      y: this.#view.y + (py - this.height / 2) / (zoom * (this.height / 2 - EDGE_PX)),
     };
   }
 
@@ -167,13 +172,20 @@ export class SongMap {
     const step = (now) => {
       const share = Math.min(1, (now - began) / TRAVEL_MS);
       this.#arrived = 1 - (1 - share) ** 3;
-      this.#draw();
+      this.#paint();
       if (share < 1) this.#frame = requestAnimationFrame(step);
     };
     this.#frame = requestAnimationFrame(step);
   }
 
+  /** Paint before the next frame is shown, once however much has changed: a drag moves many times a frame. */
   #draw() {
+    this.#due ||= requestAnimationFrame(() => this.#paint());
+  }
+
+  #paint() {
+    cancelAnimationFrame(this.#due);
+    this.#due = 0;
     if (!this.width) return;
     const pen = this.canvas.getContext("2d");
     const style = getComputedStyle(this.canvas);
@@ -184,12 +196,17 @@ export class SongMap {
     pen.clearRect(0, 0, this.width, this.height);
     const grow = Math.sqrt(this.#view.zoom);
     const dim = this.#path.length ? 0.65 : 0.85;
-    for (const point of this.#points.values()) {
-      const [x, y] = this.#onScreen(point);
-      pen.globalAlpha = dim;
-      pen.fillStyle = point.colour;
+    pen.globalAlpha = dim;
+    for (const [colour, points] of this.layers ?? []) {
+      pen.fillStyle = colour;
       pen.beginPath();
-      pen.arc(x, y, point.size * grow, 0, 7);
+      for (const point of points) {
+        const [x, y] = this.#onScreen(point);
+        const size = point.size * grow;
+        if (x < -size || y < -size || x > this.width + size || y > this.height + size) continue;
+        pen.moveTo(x + size, y);
+        pen.arc(x, y, size, 0, 7);
+      }
       pen.fill();
     }
     pen.globalAlpha = 1;
@@ -347,6 +364,7 @@ export class SongMap {
   }
 
   #grab(event) {
+    if (event.button !== 0) return;
     const start = { px: event.clientX, py: event.clientY, view: this.#view };
     this.#grabbed = false;
     const move = (moved) => {
@@ -354,8 +372,8 @@ export class SongMap {
       if (Math.hypot(dx, dy) > 4) this.#grabbed = true;
       if (!this.#grabbed) return;
       const { zoom } = start.view;
-      const x = start.view.x - dx / (zoom * (this.width / 2));
-      const y = start.view.y - dy / (zoom * (this.height / 2));
+      const x = start.view.x - dx / (zoom * (this.width / 2 - EDGE_PX));
+      const y = start.view.y - dy / (zoom * (this.height / 2 - EDGE_PX));
       this.#view = this.#within({ x, y, zoom });
       this.#draw();
     };
