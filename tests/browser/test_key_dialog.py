@@ -1,13 +1,14 @@
 """A server with keys: both pages ask for one in a dialog, keep it for the tab, and say what is missing without it."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from time import time
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.domain.api_keys import Scope, new_key
+from app.domain.api_keys import KeyRing, Scope, new_key
 from app.stores.api_keys import ApiKeyFile
 from app.stores.checkpoints import CheckpointStore
 from tests.browser.conftest import Seen
@@ -32,8 +33,8 @@ def site(tmp_path_factory: pytest.TempPathFactory, secrets: dict[str, str]) -> I
     store.promote("stable", store.publish(draft(1)).checkpoint_id)
     file = ApiKeyFile(home / "data" / "api_keys.json")
     for name, scopes in SCOPES.items():
-        key, secrets[name] = new_key(name, scopes, now=time())
-        file.change(lambda ring, key=key: ring.adding(key, time()))
+        made, secrets[name] = new_key(name, scopes, now=time())
+        file.change(partial(KeyRing.adding, key=made, now=time()))
     with Service(store.root, home / "data") as service:
         yield service
 
