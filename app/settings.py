@@ -162,6 +162,11 @@ class Settings(BaseSettings):
         le=256,
         description="Processor threads of a training run. More is faster and disturbs answers more.",
     )
+    training_device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$",
+        description="Where training runs learn: `cpu`, `cuda`, `cuda:1`; `auto` is a GPU where the worker sees one.",
+    )
     training_niceness: int = Field(
         19, ge=0, le=19, description="How much a training run gives way to everything else on its machine."
     )

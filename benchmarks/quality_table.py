@@ -9,9 +9,10 @@ from benchmarks.quality_targets import MRR, RECALL, newest
 BEGIN, END = "<!-- quality: begin, written by benchmarks/quality.py -->", "<!-- quality: end -->"
 _HEAD = (
     "data", "model", "answers", "seed", "R@20 (95 %)", "MRR@20 (95 %)", "R@1 / 5 / 10 / 100", "MRR@1 / 5 / 10 / 100",
-    "NDCG@1 / 5 / 10 / 20 / 100", "coverage@20", "popularity@20", "log-loss", "targets", "seconds", "events/s",
-    "peak MB", "load", "date",
+    "NDCG@1 / 5 / 10 / 20 / 100", "coverage@20", "popularity@20", "log-loss", "ECE@1 / 20", "targets", "seconds",
+    "events/s", "peak MB", "load", "date",
 )  # fmt: skip
+_ERRORS = ("calibration_error@1", "calibration_error@20")
 _TIME_HEAD = ("recipe", "seconds to R@20 = .20", "CPU seconds", "events/s", "epochs", "load", "date")
 
 
@@ -62,6 +63,7 @@ def _row(record: Record) -> list[str]:
         f"{metrics['coverage@20']:.1%}",
         f"{metrics['popularity@20']:.0f}",
         "" if metrics["log_loss"] is None else f"{metrics['log_loss']:.3f}",
+        " / ".join(_short(metrics[error]) for error in _ERRORS if error in metrics),
         f"{metrics['targets']:,}",
         f"{training['seconds']:.0f}",
         "" if events is None else f"{events:,.0f}",

@@ -172,8 +172,10 @@ class Retraining:
         return None
 
     def _train(self, dataset: "Dataset", recipe: "Recipe") -> "Manifest":
+        from app.trainer.device import find_device
         from app.trainer.publishing import train_and_publish
         from app.trainer.runs import RunFolder
+        from app.trainer.team import Team
 
         self._watch.stage("training")
         place = self._folder / "training"
@@ -186,6 +188,7 @@ class Retraining:
             resume=RunFolder(place).is_begun,
             on_progress=self._watch.training,
             on_stage=self._watch.stage,
+            team=Team(device=find_device(self._settings.training_device)),
             warm=self._warm(),
         )
         manifest = published.manifest

@@ -22,6 +22,17 @@ def test_every_model_has_a_line_of_as_many_cells_as_the_head(records: list[Recor
     assert any(line.startswith("| demo | tiny | served | 5 | .") for line in lines)
 
 
+def test_calibration_is_shown_of_what_gives_probabilities(records: list[Record]) -> None:
+    """Neighbours and counts of pairs give none."""
+    whole = [record | {"whole": True} for record in records]
+    for record in whole:
+        errors = record["metrics"]
+        shown = [f"{errors[name]:.4f}".lstrip("0") for name in ("calibration_error@1", "calibration_error@20")
+                 if name in errors]  # fmt: skip
+        assert len(shown) == (0 if record["answers"] == "baseline" else 2)
+        assert f"| {' / '.join(shown)} |" in render([record], [])
+
+
 def test_the_newest_result_is_shown(records: list[Record]) -> None:
     whole = [record | {"whole": True} for record in records]
     again = whole[-1] | {"date": "2031-01-02T03:04:05+00:00"}
