@@ -33,6 +33,19 @@ def test_every_block_of_the_page_runs(
     assert len(BLOCKS) >= 8
 
 
+def test_the_radio_of_the_readme_plays(
+    service: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As it is printed, but for the address and the five seconds of each track."""
+    [program] = re.findall(r"```python\n(.*?)```", (HOME / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    program = program.replace("http://127.0.0.1:8000", str(service.base_url)).replace("sleep(5)", "sleep(0)")
+    exec(compile(program, "README.md", "exec"), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Now playing: Pink Floyd - Time"
+    assert len(set(lines)) == 10
+
+
 def environment(service: httpx.Client, **more: str) -> dict[str, str]:
     return {**os.environ, "SEGUE_URL": str(service.base_url), "PYTHONPATH": str(HOME), **more}
 
