@@ -15,7 +15,6 @@ The report is in the checkpoint. Knows nothing of how runs are queued.
 import os
 import shutil
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
 from socket import gethostname
@@ -23,12 +22,13 @@ from time import time
 from typing import TYPE_CHECKING
 
 from app.commands.run_watch import RunWatch
-from app.domain.training_runs import Learns, RunState, RunVerdict, TrainingRun
+from app.domain.training_runs import Learns, RunState, TrainingRun
 from app.errors import InvalidRequest, JobsUnavailable, SegueError
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
 from app.stores.depots import open_depot
 from app.stores.durable_files import replace_file
+from app.stores.run_outcomes import ended_with, published_by, told_in
 from app.stores.training_runs import TrainingRuns, connect_runs
 
 if TYPE_CHECKING:
@@ -99,16 +99,17 @@ class Retraining:
         dataset = self._dataset()
         if ask.dry_run:
             return self._watch.run.ended(RunState.FINISHED, time())
-        manifest = self._published_before(dataset) or self._train(dataset, recipe)
+        manifest = self._published_before() or self._train(dataset, recipe)
         if ask.promote and manifest.accepted:
-            self._store.promote("stable", manifest.checkpoint_id)
-            self._watch.note(f"{manifest.checkpoint_id} is promoted to stable")
-        return self._watch.run.ended(
-            RunState.PUBLISHED if manifest.accepted else RunState.REFUSED,
-            time(),
-            checkpoint_id=manifest.checkpoint_id,
-            verdict=_verdict(manifest),
-        )
+            self._promote(manifest.checkpoint_id)
+        return ended_with(self._watch.run, manifest, time())
+
+    def _promote(self, checkpoint_id: str) -> None:
+        labels = self._store.labels()
+        if checkpoint_id in (labels.stable, *labels.history):
+            return  # by the attempt before; what was made stable since then is not to be taken away
+        self._store.promote("stable", checkpoint_id)
+        self._watch.note(f"{checkpoint_id} is promoted to stable")
 
     def _dataset(self) -> "Dataset":
         """Return what is learned; an attempt that goes on learns what the one before did."""
@@ -158,18 +159,12 @@ class Retraining:
             return None
         return read_checkpoint_catalogue(self._store.folder(name), self._store.manifest(name))
 
-    def _published_before(self, dataset: "Dataset") -> "Manifest | None":
+    def _published_before(self) -> "Manifest | None":
         """Return what an earlier attempt published before it was killed, if one came so far."""
-        begun_at = self._run.started_at
-        if self._run.attempts == 1 or begun_at is None:
-            return None
-        for manifest in self._store.list():
-            at = datetime.fromisoformat(manifest.created_at).timestamp()
-            # To the second, as ids are; nobody else publishes what this run learned.
-            if at >= int(begun_at) and manifest.data.get("fingerprint") == dataset.fingerprint:
-                self._watch.note(f"{manifest.checkpoint_id} was published before")
-                return manifest
-        return None
+        manifest = published_by(self._store, self._run) if self._run.attempts > 1 else None
+        if manifest is not None:
+            self._watch.note(f"{manifest.checkpoint_id} was published before")
+        return manifest
 
     def _train(self, dataset: "Dataset", recipe: "Recipe") -> "Manifest":
         from app.trainer.device import find_device
@@ -190,6 +185,7 @@ class Retraining:
             on_stage=self._watch.stage,
             team=Team(device=find_device(self._settings.training_device)),
             warm=self._warm(),
+            told=told_in(self._run),
         )
         manifest = published.manifest
         self._watch.note(f"{manifest.checkpoint_id} {manifest.status}: {manifest.reason}")
@@ -221,15 +217,6 @@ def find_own_recipe(folder: Path, name: str) -> "Recipe":
         f"Expected a recipe that ships ({', '.join(recipe_names())}) or one in {folder}, got {name!r}. Write it to "
         f"{own}, or name another."
     )
-
-
-def _verdict(manifest: "Manifest") -> RunVerdict:
-    judged = {str(manifest.metrics.get("model", "model")): manifest.metrics, **manifest.baselines}
-    figures = {
-        name: {"recall": float(each["recall@20"] or 0.0), "mrr": float(each["mrr@20"] or 0.0)}
-        for name, each in judged.items()
-    }
-    return RunVerdict(manifest.accepted, (manifest.reason,), figures)
 
 
 def _clear(folder: Path) -> None:

@@ -12,8 +12,10 @@ import structlog
 
 from app.domain.training_runs import RunState, TrainingAsk, TrainingRun
 from app.errors import JobsUnavailable, TrainingRunOver
+from app.rnn.manifest import Manifest
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
+from app.stores.run_outcomes import published_by
 from app.stores.training_jobs import TrainingJobs
 from app.stores.training_runs import TrainingRuns, connect_runs
 
@@ -67,6 +69,10 @@ class Training:
     async def told(self, run_id: str) -> Sequence[str]:
         """Return the lines of a run's log; raise UnknownTrainingRun."""
         return await asyncio.to_thread(lambda: self.behind[0].log(run_id))
+
+    def published(self, run: TrainingRun) -> Manifest | None:
+        """Return what a run has published, on this thread: it may not have come to say so."""
+        return published_by(self._checkpoints, run)
 
     async def cancel(self, run_id: str) -> TrainingRun:
         """End a run that is not over; whoever carries it out stops within a second. Raise TrainingRunOver."""

@@ -13,9 +13,10 @@ from time import time
 import structlog
 
 from app.domain.training_runs import RunState, TrainingAsk, TrainingRun
-from app.errors import JobsUnavailable, SegueError, TrainingRunUnderWay
+from app.errors import SegueError, TrainingRunUnderWay, TryLater
 from app.serving.training_runs import Training
 from app.serving.training_schedule import TrainingSchedule
+from app.stores.run_outcomes import ended_with
 from app.stores.training_jobs import TrainingJobs
 from app.stores.training_runs import TrainingRuns
 
@@ -45,7 +46,7 @@ class TrainingUpkeep:
         while not ending.is_set():
             try:
                 self.look()
-            except JobsUnavailable as outage:
+            except TryLater as outage:
                 log.warning("training_runs_not_tended", reason=str(outage))
             ending.wait(INTERVAL_S)
 
@@ -67,10 +68,14 @@ class TrainingUpkeep:
     def _take_back(self, run: TrainingRun) -> None:
         """Queue a run again whose process is gone, unless that has happened too often."""
 
+        published = self._training.published(run) if run.attempts >= MOST_ATTEMPTS else None
+
         def taken(found: TrainingRun) -> TrainingRun:
             if not found.is_with(run.carrier):
                 return found
             if found.attempts >= MOST_ATTEMPTS:
+                if published is not None:
+                    return ended_with(found, published, time())
                 lost = f"The process that carried it out died {MOST_ATTEMPTS} times, for lack of memory perhaps."
                 return found.ended(RunState.FAILED, time(), error=lost)
             return found.queued_again()

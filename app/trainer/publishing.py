@@ -4,7 +4,7 @@ Each step is told to whoever watches. Knows nothing of terminals, and of stores 
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +64,7 @@ def train_and_publish(
     on_stage: Callable[[str], None] = lambda _: None,
     team: Team = ALONE,
     warm: WarmStart | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> Publication:
     """Train on all but the newest `test_share` of sessions, judge on these, publish what came of it.
 
@@ -71,9 +72,10 @@ def train_and_publish(
     people heard last is worth most, and the sessions that judged have done their work. A checkpoint that the gate
     refuses is published as rejected; `may_lose` is the share of the tracks that serve which its catalogue may lack.
     Nothing is promoted. With `warm` the network begins as that one, and is judged by what that one has not learned, if
-    there is enough. The run folder is cleared once the checkpoint is published. Of a `team` the leading process calls
-    this, and the others `train_along`. Raises DataFolderInUse while another training is at work in the run folder, and
-    what `train` and `CheckpointStore.publish` raise.
+    there is enough. The manifest's account of the data says what is `told`, too. The run folder is cleared once the
+    checkpoint is published. Of a `team` the leading process calls this, and the others `train_along`. Raises
+    DataFolderInUse while another training is at work in the run folder, and what `train` and `CheckpointStore.publish`
+    raise.
     """
     with RunFolder(run_dir).held():
         older, newest = _split(dataset.sessions, test_share, warm)
@@ -94,6 +96,7 @@ def train_and_publish(
             **_learned(learned, warm),
             **_warmly(warm, newest),
             **_beside(comparison),
+            **(told or {}),
         }
         mixed = {} if mixing is None else {"mixing": mixing.figures}
         on_stage("drawing the report")
