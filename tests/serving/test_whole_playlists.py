@@ -1,21 +1,22 @@
 """A hundred tracks ahead over real catalogues, under every combination of rules: no repeat, no rule broken."""
 
 import asyncio
-import gzip
+from dataclasses import replace
+from math import log
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.dataset.folder import Dataset
+from app.dataset.importing import ImportSettings, import_sources
 from app.demo.catalogue import demo_catalogue
 from app.demo.dataset import demo_dataset
 from app.domain.catalogue import Catalogue, Track
 from app.domain.playlist import Choosing, Playlist, PlaylistAsk, Seed
 from app.domain.rules import Rules
 from app.domain.session import ListenerSession, SessionLimits
-from app.rnn.network import NetworkConfig, RecurrentNetwork
 from app.rnn.predictor import Predictor
 from app.serving.engine import Engine
 from app.serving.playlists import PlaylistWalk
@@ -25,6 +26,7 @@ from tests.serving.playlist_rules import permitted
 
 AHEAD = 100
 RNS = Path(__file__).parents[3] / "shared" / "data" / "rns_gap15.tsv.gz"
+WORDS = (False, None, True)
 TAGS = sorted({tag for track in demo_catalogue() for tag in track.tags})
 
 
@@ -82,37 +84,62 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
     return Predictor("demo", train(dataset, recipe, home / "run").network, dataset.catalogue)
 
 
+def told(row: int, track: Track) -> Track:
+    """Add what nobody tells of the radio's tracks, made up by rows: without it most rules would have nothing to do."""
+    return replace(
+        track,
+        album=None if row % 10 == 0 else f"Album {row % 3}",
+        year=None if row % 11 == 0 else 1950 + row % 71,
+        tags=tuple(TAGS[(row + step) % len(TAGS)] for step in range(row % 4)),
+        explicit=WORDS[row % 7 % 3],
+        markets=frozenset(("", "DE FR", "FR", "")[row % 4].split()),
+    )
+
+
 @pytest.fixture(scope="module")
-def rns() -> Predictor:
-    """A network over every track that a radio station played, its weights drawn: rules hold whatever it ranks."""
+def rns(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    """A small network over every track that a radio station played, that learned from its newest sessions."""
     if not RNS.exists():
         pytest.skip("the real listening data is not beside the project")
-    with gzip.open(RNS, "rt", encoding="utf-8") as lines:
-        names = dict.fromkeys(tuple(line.rstrip("\n").split("\t")[2:]) for line in list(lines)[1:])
-    catalogue = Catalogue([Track(f"t{row}", title, artist) for row, (artist, title) in enumerate(names)])
-    torch.manual_seed(1)
-    config = NetworkConfig("gru", len(catalogue), hidden_size=16, embedding_size=8)
-    return Predictor("rns", RecurrentNetwork(config).eval(), catalogue)
+    home = tmp_path_factory.mktemp("rns")
+    whole = import_sources([str(RNS)], home / "data", ImportSettings()).dataset
+    catalogue = Catalogue([told(row, track) for row, track in enumerate(whole.catalogue)])
+    newest = whole.sessions.split(600 / len(whole.sessions))[1]
+    recipe = Recipe(
+        hidden_size=16,
+        embedding_size=16,
+        output_size=16,
+        negatives=512,
+        table_learning_rate=0.5,
+        epochs=1,
+        validation_targets=500,
+    )
+    trained = train(Dataset(catalogue, newest, whole.fingerprint, {}), recipe, home / "run")
+    # Of sessions that it has not learned it foresees more than who takes every track for equally likely.
+    assert trained.history[0].log_loss < log(len(catalogue)) - 0.1
+    return Predictor("rns", trained.network, catalogue)
 
 
 some_tags = st.lists(st.sampled_from(TAGS), max_size=3, unique=True).map(tuple)
 years = st.none() | st.integers(1950, 2020)
+most = st.none() | st.integers(1, 6)
+places = st.none() | st.sampled_from(("DE", "FR", "JP"))
+of_the_demo = st.builds(Rules, st.integers(0, 10), most, years, years, some_tags, some_tags, some_tags)
 every_rule = st.builds(
-    Rules, st.integers(0, 10), st.none() | st.integers(1, 6), years, years, some_tags, some_tags, some_tags
+    Rules, st.integers(0, 10), most, years, years, some_tags, some_tags, some_tags, st.booleans(), places
 )
-# Of these tracks nobody told albums, years and tags.
-rules_of_names = st.builds(Rules, max_per_artist=st.none() | st.integers(1, 6), tags_none=some_tags)
 
 
 @settings(max_examples=12, deadline=None)
-@given(ask=asks(demo_catalogue(), every_rule))
+@given(ask=asks(demo_catalogue(), of_the_demo))
 def test_a_hundred_tracks_of_the_demo_keep_every_rule(demo: Predictor, ask: PlaylistAsk) -> None:
     keeps_the_rules(demo, ask)
 
 
 @pytest.mark.data
 @pytest.mark.long
+@pytest.mark.timeout(400)
 @settings(max_examples=12, deadline=None)
 @given(data=st.data())
 def test_a_hundred_tracks_of_a_radio_station_keep_every_rule(rns: Predictor, data: st.DataObject) -> None:
-    keeps_the_rules(rns, data.draw(asks(rns.catalogue, rules_of_names)))
+    keeps_the_rules(rns, data.draw(asks(rns.catalogue, every_rule)))

@@ -5,6 +5,9 @@ import { element } from "./elements.js";
 import { rounded } from "./dashboard-figures.js";
 
 const HEIGHT = 160;
+// No two ticks may read alike: what is told is whole seconds, and whole epochs.
+const WHOLE_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];
+const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
 /** One plot. `series` are `{ label, axis }`: `axis` "right" has a scale of its own. `x` is "time" or "epoch". */
 export class Plot {
@@ -85,6 +88,7 @@ export class Plot {
         {
           ...axis,
           size: 30,
+          incrs: this.x === "time" ? WHOLE_S : WHOLE,
           ...(this.x === "time"
             ? { values: (_plot, splits) => splits.map((value) => this.#told(value)), space: 70 }
             : { values: (_plot, splits) => splits.map((value) => (Number.isInteger(value) ? String(value) : "")) }),

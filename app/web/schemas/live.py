@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from app.domain.events import ListenerEvent
 from app.domain.recommendation import Ask
 from app.web.schemas.events import MAX_EVENTS, EventBody
-from app.web.schemas.fields import ArtistGap, Identifier, RequestBody, TrackCount
+from app.web.schemas.fields import ArtistGap, Exclude, ExcludeArtists, Identifier, RequestBody, TrackCount
 from app.web.schemas.rules import RulesBody, rules_of
 
 
@@ -23,15 +23,25 @@ class LiveBegin(RequestBody):
         None, max_length=1024, description="An API key, for callers who cannot set headers: browsers."
     )
     n: TrackCount = 20
+    exclude: Exclude = ()
+    exclude_artists: ExcludeArtists = ()
     artist_gap: ArtistGap = 0
     rules: RulesBody | None = Field(None, description="What else must hold of every track.")
+    reasons: bool = Field(False, description="Whether to say why each track is suggested; costs about ten rankings.")
     last_event_id: str | None = Field(
         None, max_length=256, description="The `recommendation_id` of the newest ranking you have."
     )
 
     def ask(self) -> Ask:
         """Return what is to be ranked."""
-        return Ask(limit=self.n, artist_gap=self.artist_gap, rules=rules_of(self.rules))
+        return Ask(
+            limit=self.n,
+            exclude=self.exclude,
+            exclude_artists=self.exclude_artists,
+            artist_gap=self.artist_gap,
+            rules=rules_of(self.rules),
+            reasons=self.reasons,
+        )
 
 
 class LiveEvents(RequestBody):

@@ -53,6 +53,28 @@ def played(track_id: str, event_id: str) -> str:
     return json.dumps({"event": {"type": "played", "track_id": track_id, "event_id": event_id}})
 
 
+def test_the_rules_of_the_first_message_hold_of_every_ranking(service: httpx.Client, listener_id: str) -> None:
+    """The same words as in a request for the next tracks, and the same answer."""
+    ruled: dict[str, Any] = {
+        "n": 4,
+        "exclude": [ZEPPELIN],
+        "exclude_artists": ["eagles"],
+        "artist_gap": 1,
+        "rules": {"year_from": 1970, "year_to": 1979, "max_per_artist": 1, "market": "DE"},
+        "reasons": True,
+    }
+    with talking(service, listener_id=listener_id, **ruled) as talker:
+        first = told(talker)
+        talker.send(played(QUEEN, "one"))
+        second = told(talker)
+    answer = service.post("/v1/next", json={"listener_id": listener_id, **ruled}).json()
+    assert (second["recommendation_id"], second["tracks"]) == (answer["recommendation_id"], answer["tracks"])
+    for ranking in (first, second):
+        assert 0 < len({track["artist"] for track in ranking["tracks"]} - {"Eagles"}) == len(ranking["tracks"])
+        assert all(1970 <= track["year"] <= 1979 and "reasons" in track for track in ranking["tracks"])
+        assert ZEPPELIN not in [track["track_id"] for track in ranking["tracks"]]
+
+
 def test_events_go_in_and_rankings_come_out(service: httpx.Client, listener_id: str) -> None:
     """Each message is answered by its own ranking; a repeated one is known again."""
     with talking(service, listener_id=listener_id, n=3) as talker:
