@@ -170,6 +170,13 @@ class Settings(BaseSettings):
     training_niceness: int = Field(
         19, ge=0, le=19, description="How much a training run gives way to everything else on its machine."
     )
+    training_torchrun: str | None = Field(
+        None,
+        description=(
+            "What `torchrun` is told where several processes or machines carry out a training run together, such as "
+            "`--standalone --nproc-per-node 2`; docs/training.md tells of machines. Unset: one process does."
+        ),
+    )
     training_data: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",

@@ -22,6 +22,7 @@ from time import time
 from typing import TYPE_CHECKING
 
 from app.commands.run_watch import RunWatch
+from app.commands.team_run import carry_out_together
 from app.domain.training_runs import Learns, RunState, TrainingRun
 from app.errors import InvalidRequest, JobsUnavailable, SegueError
 from app.settings import Settings
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from app.domain.catalogue import Catalogue
     from app.rnn.manifest import Manifest
     from app.trainer.recipe import Recipe
+    from app.trainer.team import Team
     from app.trainer.warm_start import WarmStart
 
 DAY_S = 86_400.0
@@ -46,16 +48,29 @@ KEPT_FOLDERS = 20
 def carry_out(run_id: str) -> None:
     """Carry out a run that is queued; one that another has, or that is over, is left alone."""
     settings = Settings()
+    runs = opened_runs(settings)
+    if settings.training_torchrun is None or runs.get(run_id).ask.dry_run:
+        carry_out_here(settings, runs, run_id)
+    else:
+        carry_out_together(settings, runs, run_id)
+
+
+def opened_runs(settings: Settings) -> TrainingRuns:
+    """Return the runs that the settings name; raise JobsUnavailable where they name none."""
     if settings.jobs_url is None:
         raise JobsUnavailable("Expected a Redis for training runs, found none. Name one in SEGUE_JOBS_REDIS_URL.")
-    runs = TrainingRuns(connect_runs(settings.jobs_url, settings.redis_timeout_s))
+    return TrainingRuns(connect_runs(settings.jobs_url, settings.redis_timeout_s))
+
+
+def carry_out_here(settings: Settings, runs: TrainingRuns, run_id: str, team: "Team | None" = None) -> None:
+    """Carry out a run in this process; where it leads a team, the others learn along."""
     carrier = f"{gethostname()}:{os.getpid()}:{token_hex(4)}"
     run = runs.change(run_id, lambda found: found.begun(carrier, time()))
     if run.is_with(carrier):
         folder = settings.data_dir / "runs" / run_id
         folder.mkdir(parents=True, exist_ok=True)
         with RunWatch(runs, run, folder / "log.txt") as watch:
-            outcome = _outcome(Retraining(settings, run, folder, watch), watch)
+            outcome = _outcome(Retraining(settings, run, folder, watch, team), watch)
             replace_file(folder / "run.json", outcome.to_json())
             watch.end(outcome)
         _clear(folder)
@@ -80,11 +95,14 @@ def _outcome(retraining: "Retraining", watch: RunWatch) -> TrainingRun:
 class Retraining:
     """What one run does."""
 
-    def __init__(self, settings: Settings, run: TrainingRun, folder: Path, watch: RunWatch) -> None:
+    def __init__(
+        self, settings: Settings, run: TrainingRun, folder: Path, watch: RunWatch, team: "Team | None" = None
+    ) -> None:
         self._settings = settings
         self._run = run
         self._folder = folder
         self._watch = watch
+        self._team = team
         self._store = CheckpointStore(open_depot(settings))
 
     def carry_out(self) -> TrainingRun:
@@ -173,35 +191,39 @@ class Retraining:
         from app.trainer.team import Team
 
         self._watch.stage("training")
+        team = self._team or Team(device=find_device(self._settings.training_device))
+        if team.size > 1:
+            self._watch.note(f"{team.size} processes learn together")
         place = self._folder / "training"
+        resume = team.from_lead(lambda: RunFolder(place).is_begun)  # the others wait for this word
         published = train_and_publish(
             dataset,
             recipe,
             self._store,
             place,
             fresh=True,
-            resume=RunFolder(place).is_begun,
+            resume=resume,
             on_progress=self._watch.training,
             on_stage=self._watch.stage,
-            team=Team(device=find_device(self._settings.training_device)),
-            warm=self._warm(),
+            team=team,
+            warm=warm_start(self._store, self._run.ask.base),
             told=told_in(self._run),
         )
         manifest = published.manifest
         self._watch.note(f"{manifest.checkpoint_id} {manifest.status}: {manifest.reason}")
         return manifest
 
-    def _warm(self) -> "WarmStart | None":
-        """Return the network that the run begins with, if it does not begin anew."""
-        from app.trainer.incumbent import learned_until
-        from app.trainer.warm_start import WarmStart
 
-        base = self._run.ask.base
-        if base is None:
-            return None
-        predictor = self._store.load(base)
-        until = learned_until(self._store.manifest(predictor.checkpoint_id))
-        return WarmStart(predictor.checkpoint_id, predictor.network, predictor.catalogue, until)
+def warm_start(store: CheckpointStore, base: str | None) -> "WarmStart | None":
+    """Return the network that a run begins with, if it does not begin anew."""
+    from app.trainer.incumbent import learned_until
+    from app.trainer.warm_start import WarmStart
+
+    if base is None:
+        return None
+    predictor = store.load(base)
+    until = learned_until(store.manifest(predictor.checkpoint_id))
+    return WarmStart(predictor.checkpoint_id, predictor.network, predictor.catalogue, until)
 
 
 def find_own_recipe(folder: Path, name: str) -> "Recipe":

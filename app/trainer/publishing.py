@@ -121,13 +121,20 @@ def train_and_publish(
 
 
 def train_along(
-    dataset: Dataset, recipe: Recipe, run_dir: Path, team: Team, *, test_share: float = TEST_SHARE, resume: bool = False
+    dataset: Dataset,
+    recipe: Recipe,
+    run_dir: Path,
+    team: Team,
+    *,
+    test_share: float = TEST_SHARE,
+    resume: bool = False,
+    warm: WarmStart | None = None,
 ) -> None:
     """Do the part of a process that does not lead in what `train_and_publish` does: learn."""
-    older, _ = _split(dataset.sessions, test_share)
-    trained = train(replace(dataset, sessions=older), recipe, run_dir, resume, team=team)
+    older, _ = _split(dataset.sessions, test_share, warm)
+    trained = train(replace(dataset, sessions=older), recipe, run_dir, resume, team=team, warm=warm)
     if team.from_lead(lambda: False):  # the leading process decides, once it has judged
-        learn_everything(trained, dataset, _last_run(run_dir), resume, team=team)
+        learn_everything(trained, dataset, _last_run(run_dir), resume, team=team, warm=warm)
 
 
 def _last_run(run_dir: Path) -> Path:
