@@ -34,6 +34,8 @@ SHARES = (0.80, 0.09, 0.10, 0.01)
 class Load:
     """Who asks for what. `rates` are pairs of requests a second and for how many seconds, one after the other.
 
+    Listeners ask by Zipf's law, or each as often as any other (`evenly`).
+
     `track_ids` is a text file, one id a line, most popular first. Of one listener in `watched` all answers are kept.
     """
 
@@ -45,6 +47,7 @@ class Load:
     seed: int = 1
     watched: int = 400
     path: str = "/v1/next"
+    evenly: bool = False
 
     def due_s(self) -> list[float]:
         """Return when each request is due, in seconds since the first."""
@@ -74,13 +77,14 @@ class Measured:
 
 
 class Asking:
-    """Makes the requests: a listener by Zipf's law, who plays something popular or what the last answer offered."""
+    """Makes the requests: a listener who plays something popular or what the last answer offered."""
 
     def __init__(self, load: Load, count: int) -> None:
         draw = np.random.default_rng(load.seed)
         self._load = load
         tracks = Path(load.track_ids).read_text(encoding="utf-8").split("\n")[:-1]
-        self._listeners = zipf(draw, load.listeners, count).tolist()
+        everybody = draw.integers(load.listeners, size=count) if load.evenly else zipf(draw, load.listeners, count)
+        self._listeners = everybody.tolist()
         self._popular = [tracks[row] for row in zipf(draw, len(tracks), count).tolist()]
         self._unwanted = [tracks[row] for row in zipf(draw, len(tracks), count).tolist()]
         self._kinds = draw.choice(KINDS, count, p=SHARES).tolist()
