@@ -64,6 +64,8 @@ def test_two_processes_carry_out_one_run(settings: Settings) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.faults
+@pytest.mark.long
 def test_what_torchrun_cannot_begin_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGUE_TRAINING_TORCHRUN", "--no-such-option")
     training = opened(settings)
