@@ -24,14 +24,18 @@ from app.trainer.mixer_fitting import collect, fit_mixer, mean_surprise
 from app.trainer.neighbour_choice import choose_neighbours
 from app.trainer.reading import heard_before
 from app.trainer.recipe import Recipe
+from app.trainer.resampling import SessionTotals
 from app.trainer.runs import RunFolder
 from app.trainer.targets import Targets
 from app.trainer.trained import TrainedNetwork
-from app.trainer.validation import thinned
+from app.trainer.validation import cut, thinned
 
 _CHOOSING_SHARE = 0.2  # of the held-out sessions: they choose the mixer and decide whether there is to be one
 _NEIGHBOUR_TARGETS = 2000
 _LEAST_SESSIONS = 10  # held out; fewer decide nothing
+# A radio's day is a session of hundreds of tracks: a few such days are much to learn from, and too few to draw among.
+_FEW_SESSIONS = 100
+_PIECE = 50
 # Hidden size and epochs. Few examples learn less each time they are seen, and a smaller mixer forgets them less.
 _SHAPES_OF_MANY = ((32, 4), (0, 4))
 _SHAPES_OF_FEW = ((32, 4), (16, 12), (0, 10))
@@ -63,9 +67,12 @@ def mix(
     """Fit a mixture to a network that has learned from the older sessions; the newest, held out, choose and decide.
 
     Four fifths of the held-out sessions fit each mixer, one fifth chooses among them by log-likelihood and compares
-    the chosen with the network alone. What is better is then fitted to all of them. The same seed gives the same.
+    the chosen with the network alone (`is_better`). What is better is then fitted to all of them. Few but long sessions
+    are cut into pieces first. The same seed gives the same.
     """
     held_out = thinned(newest, recipe.mixture_targets)
+    if len(held_out) < _FEW_SESSIONS:
+        held_out = cut(held_out, _PIECE)
     if len(held_out) < _LEAST_SESSIONS:
         return Mixing(NeighbourSettings(), None, {"used": False, "reason": f"only {len(held_out)} sessions held out"})
     memory = Memory.of(older.tracks, older.offsets, network.config.catalogue_size)
@@ -91,7 +98,7 @@ def mix(
         evaluate(JudgedNetwork(network, mixture=mixture), judged_on, resamples=0)
         for mixture in (None, Mixture(memory, settings, mixer))
     )
-    used = mixed.recall + mixed.mrr > alone.recall + alone.mrr
+    used = is_better(mixed, alone)
     figures = {
         "used": used,
         "targets": len(examples),
@@ -105,6 +112,23 @@ def mix(
     if used:
         on_stage("fitting the mixer")
     return Mixing(settings, fit_mixer(examples, hidden_size, epochs, recipe.seed) if used else None, figures)
+
+
+def is_better(mixed: Metrics, alone: Metrics) -> bool:
+    """Tell whether the mixture has more Recall@20 + MRR@20 than the network alone on the same targets.
+
+    Where resampling could turn the difference round, log-likelihood decides: a hit more or less of few targets is
+    chance, while every target has its say in the likelihood. Where nothing differs the network stays alone.
+    """
+    difference = mixed.totals.minus(alone.totals)
+    columns = [difference.names.index(figure) for figure in ("recall@20", "mrr@20")]
+    gains = SessionTotals(
+        ("gain",), difference.sessions, difference.counts, difference.sums[:, columns].sum(1, keepdims=True)
+    )
+    gain, sure = gains.means()["gain"], gains.intervals()["gain"]
+    if gain == 0 or not sure.low <= 0 <= sure.high or mixed.log_loss is None or alone.log_loss is None:
+        return gain > 0
+    return mixed.log_loss < alone.log_loss
 
 
 def mix_after(trained: TrainedNetwork, sessions: Sessions, run_dir: Path, on_stage: Callable[[str], None]) -> Mixing:

@@ -4,6 +4,7 @@ The full judgement is in `evaluation.py`; both rank with `rnn/ranking.py`. Knows
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -45,6 +46,13 @@ def thinned_rows(sessions: Sessions, most_targets: int) -> NDArray[np.int64]:
         return np.arange(len(sessions))
     count = max(1, len(sessions) * most_targets // targets)
     return np.linspace(0, len(sessions) - 1, count).round().astype(np.int64)
+
+
+def cut(sessions: Sessions, longest: int) -> Sessions:
+    """Return the sessions in pieces of at most `longest` tracks, each a session of its own, in order."""
+    starts = [np.arange(first, end, longest) for first, end in pairwise(sessions.offsets.tolist())]
+    offsets = np.concatenate([*starts, sessions.offsets[-1:]]).astype(np.int64)
+    return Sessions(sessions.tracks, offsets, sessions.times)
 
 
 @torch.inference_mode()

@@ -1,5 +1,6 @@
 """Mixing on listening whose answer is known: albums in order, which past sessions tell and a small network does not."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,14 +18,16 @@ from app.rnn.mixture_file import mixture_tensors
 from app.rnn.neighbours import NeighbourSettings
 from app.rnn.predictor import Predictor
 from app.stores.checkpoints import CheckpointStore
-from app.trainer.evaluation import evaluate
+from app.trainer.evaluation import Metrics, evaluate
 from app.trainer.judged_network import JudgedNetwork
+from app.trainer.judgement import Judgement
 from app.trainer.mixer_fitting import collect, fit_mixer, mean_surprise
-from app.trainer.mixing import mix, mix_after
+from app.trainer.mixing import is_better, mix, mix_after
 from app.trainer.publishing import NETWORK_ALONE, train_and_publish
 from app.trainer.recipe import Recipe
 from app.trainer.trained import TrainedNetwork
 from app.trainer.training import train
+from app.trainer.validation import cut
 from tests.trainer.playlists import sessions_of
 
 V = 150
@@ -116,6 +119,48 @@ def test_too_few_sessions_decide_nothing(trained: tuple[TrainedNetwork, Path]) -
     mixing = mix(trained[0].network, older, newest, SMALL)
     assert mixing.mixer is None
     assert "9 sessions" in mixing.figures["reason"]
+
+
+def judged(places: list[int], log_probability: float) -> Metrics:
+    """The metrics of a model that puts the targets of sessions of one target each at these places."""
+
+    class Stated:
+        name, catalogue_size = "stated", 100
+
+        def judge(self, sessions: Sessions, depth: int) -> Iterator[Judgement]:
+            tops = np.zeros((len(places), depth), np.int32)
+            log_probabilities = np.full(len(places), log_probability)
+            yield Judgement(np.arange(len(sessions)), np.array(places), tops, log_probabilities)
+
+    return evaluate(Stated(), sessions_of(*[[1, 2]] * len(places)), resamples=0)
+
+
+@pytest.mark.parametrize(
+    ("mixed", "alone", "better"),
+    [
+        (judged([1] * 40, -2.0), judged([3] * 40, -1.0), True),
+        (judged([3] * 40, -1.0), judged([1] * 40, -2.0), False),
+        (judged([1, 30] * 20, -1.0), judged([30, 1] * 19 + [1, 1], -2.0), True),
+        (judged([1, 30] * 20, -2.0), judged([30, 1] * 19 + [1, 30], -1.0), False),
+        (judged([1, 30] * 20, -1.0), judged([1, 30] * 20, -2.0), False),
+    ],
+    ids=["surely better", "surely worse", "one hit less, likelier", "as many hits, less likely", "the same places"],
+)
+def test_where_few_hits_cannot_tell_likelihood_does(mixed: Metrics, alone: Metrics, better: bool) -> None:
+    assert is_better(mixed, alone) is better
+
+
+def test_a_few_long_days_are_enough(trained: tuple[TrainedNetwork, Path]) -> None:
+    """A radio's sessions are few and long: what can be drawn among are pieces of them."""
+    heard = albums(count=400)
+    days = Sessions(heard.tracks, heard.offsets[::50], heard.times)
+    older, newest = days.split(0.5)
+    assert len(newest) == 4
+    mixing = mix(trained[0].network, older, newest, SMALL)
+    assert mixing.figures["used"]
+    pieces = cut(newest, 50)
+    assert mixing.figures["targets"] == len(pieces.tracks) - len(pieces)
+    assert 0 < mixing.figures["judged_on"] < mixing.figures["targets"]
 
 
 def test_a_mixer_learns_from_its_examples_and_is_the_same_for_the_same_seed(

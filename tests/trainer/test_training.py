@@ -16,8 +16,9 @@ from app.trainer.judged_network import JudgedNetwork
 from app.trainer.progress import TrainingProgress
 from app.trainer.recipe import Recipe, find_recipe
 from app.trainer.training import train
-from app.trainer.validation import thinned, validate
+from app.trainer.validation import cut, thinned, validate
 from tests.trainer.made_sessions import SAMPLED, SMALL, V, assert_same, dataset_of, markov_chain, second_order
+from tests.trainer.playlists import sessions_of
 
 
 @pytest.mark.parametrize("rnn_kind", ["elman", "gru", "lstm"])
@@ -150,6 +151,13 @@ def test_thinning_spreads_over_all_sessions() -> None:
     assert few[0].tolist() == sessions[0].tolist()
     assert few[9].tolist() == sessions[99].tolist()
     assert thinned(sessions, 10_000) is sessions
+
+
+def test_long_sessions_are_cut_into_pieces() -> None:
+    pieces = cut(sessions_of([1, 2, 3, 4, 5], [6, 7], [8]), 2)
+    assert [pieces[number].tolist() for number in range(len(pieces))] == [[1, 2], [3, 4], [5], [6, 7], [8]]
+    whole = cut(sessions_of([1, 2, 3], [4]), 3)
+    assert whole.offsets.tolist() == [0, 3, 4]
 
 
 @pytest.mark.data
