@@ -162,6 +162,8 @@ def test_a_stream_that_could_never_say_anything_is_refused(service_without_model
         "max_per_artist=0",
         "tag_any=rock",
         "exclude=" + 300 * "x",
+        "market=Germany",
+        "explicit=perhaps",
     ],
 )
 def test_what_cannot_be_ranked_is_refused_before_the_stream_begins(service: httpx.Client, query: str) -> None:
