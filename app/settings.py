@@ -252,7 +252,7 @@ class Settings(BaseSettings):
         ge=1,
         le=60_000,
         description=(
-            "How long a request may have to wait, at the pace of the last answers, once 64 are open in a worker; who "
+            "How long a request may have to wait, at the pace of the last answers, once 32 are open in a worker; who "
             "would wait longer is refused at once with Retry-After. More answers more of a burst, and all of it later."
         ),
     )

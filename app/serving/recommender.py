@@ -17,6 +17,7 @@ from app.domain.recommendation import Ask, EventReceipt, RankedTrack, Reason, Re
 from app.domain.session import ListenerSession, SessionLimits
 from app.domain.taking_in import TakenIn, session_of, take_in
 from app.errors import SessionStoreUnavailable
+from app.serving.convoys import Convoys
 from app.serving.engine import Engine, Predictor
 from app.serving.judging import Judge
 from app.serving.naming import recommendation_id
@@ -25,7 +26,7 @@ from app.serving.reasoning import Listening, reasons_of
 from app.serving.reloader import Reloader
 from app.serving.rollout import Rollout
 from app.serving.turns import Turns
-from app.serving.walks import Walked, Walks
+from app.serving.walks import Errand, Walked, Walks
 from app.stores.session_store import SessionStore
 from app.telemetry import Stopwatch
 
@@ -55,9 +56,9 @@ class Recommender:
         self._engine = engine
         self._sessions = sessions
         self._limits = limits
-        self._turns = turns
         self._clock = clock
         self._walks = Walks(engine, sessions, limits, clock)
+        self._convoys = Convoys(self._walks, engine, turns)
         self._judge = judge
 
     async def observe(self, listener_id: str, events: Sequence[ListenerEvent], ask: Ask) -> Recommendation:
@@ -70,14 +71,7 @@ class Recommender:
         predictor = rollout.served_to(listener_id).predictor
         stopwatch = Stopwatch()
         try:
-            async with self._turns.of(listener_id) as turn:
-                # Without an event nothing is committed, which would tell whether the session still stands.
-                stored = turn.session if events else None
-                if stored is None:
-                    with stopwatch.stage("gather"):
-                        await self._engine.gather()
-                walked = await self._walks.walk(predictor, listener_id, events, ask, stopwatch, stored)
-                turn.leave(walked.session)
+            walked = await self._convoys.walk(predictor, listener_id, Errand(events, ask, stopwatch))
         except SessionStoreUnavailable as failure:
             log.warning("answering_without_session_store", reason=str(failure))
             heard = self._carried(predictor, listener_id, events, ask)
@@ -120,10 +114,10 @@ class Recommender:
         room = asyncio.Semaphore(RECORDED_AT_ONCE)
 
         async def observe_one(listener_id: str, own: list[ListenerEvent]) -> Walked:
-            async with room, self._turns.of(listener_id) as turn:
+            async with room:
                 predictor = rollout.served_to(listener_id).predictor
-                walked = await self._walks.walk(predictor, listener_id, own, Ask(limit=0), Stopwatch(), turn.session)
-                turn.leave(walked.session)
+                errand = Errand(own, Ask(limit=0), Stopwatch())
+                walked = await self._convoys.walk(predictor, listener_id, errand)
             self._judged(rollout, walked, own)
             return walked
 

@@ -1,4 +1,4 @@
-"""One listener's requests take turns within a worker, so that they do not race each other for the commit.
+"""Who changes one listener's session takes turns within a worker, so that they do not race each other for the commit.
 
 Correctness never rests on this: the store's compare-and-set decides. It only saves lost walks. So nobody waits for
 long: while the session store hangs, the waits of a listener's requests would otherwise add up.
@@ -8,19 +8,16 @@ import asyncio
 from dataclasses import dataclass
 from types import TracebackType
 
-from app.domain.session import ListenerSession
-
 # A turn is a few milliseconds; who waits for this long is behind one that hangs.
 PATIENCE_S = 1.0
 
 
 @dataclass(slots=True)
 class _Place:
-    """A name's lock, how many hold or await it, and what the last one left there."""
+    """A name's lock, and how many hold or await it."""
 
     lock: asyncio.Lock
     users: int = 0
-    session: ListenerSession | None = None
 
 
 class Turns:
@@ -63,40 +60,26 @@ class Turns:
 
 
 class Turn:
-    """One turn, from when it is asked for to when it is over.
+    """One turn, from when it is asked for to when it is over."""
 
-    `session` is what the one before left as stored, so that it need not be loaded; None where nobody did. Somebody else
-    may have changed what is stored since, as a commit made from it finds out.
-    """
-
-    __slots__ = ("_held", "_left", "_name", "_place", "_turns", "session")
+    __slots__ = ("_held", "_name", "_place", "_turns")
 
     def __init__(self, turns: Turns, name: str) -> None:
         self._turns = turns
         self._name = name
         self._held = False
-        self._left: ListenerSession | None = None
-        self.session: ListenerSession | None = None
 
-    def leave(self, session: ListenerSession) -> None:
-        """Leave a session, as it is stored now, to the next one."""
-        self._left = session
-
-    async def __aenter__(self) -> "Turn":
+    async def __aenter__(self) -> None:
         self._place = self._turns.enter(self._name)
         try:
             self._held = await self._turns.acquired(self._place.lock)
         except BaseException:
             self._turns.leave(self._name, self._place)
             raise
-        if self._held:
-            self.session, self._place.session = self._place.session, None
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._held:
-            self._place.session = self._left
             self._place.lock.release()
         self._turns.leave(self._name, self._place)

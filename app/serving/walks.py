@@ -1,12 +1,15 @@
 """One listener's walk: load, take in, let the network read, rank, commit; and again when somebody else was faster.
 
-Knows nothing of which checkpoint serves, and of what is done when the session store is away.
+Several of the listener's requests may go on one walk: each is taken in and ranked after those before it, all in one
+commit. Knows nothing of which checkpoint serves, and of what is done when the session store is away.
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from time import perf_counter
 
-from app.domain.event_log import LogEntry
 from app.domain.events import ListenerEvent
 from app.domain.policy import NOTHING, exclusions
 from app.domain.ranking import Ranking, StepRequest
@@ -21,7 +24,7 @@ from app.stores.session_store import SessionStore
 from app.telemetry import Stopwatch
 
 # With other workers at the same listener, the network's turn is what makes a walk long and its commit late.
-FULL_WALKS = 4
+FULL_WALKS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,15 @@ class Walked:
     receipts: tuple[EventReceipt, ...]
     degraded: tuple[str, ...] = ()
     before: ListenerSession | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One request of a listener: the events it tells of and what it asks for; its stopwatch notes the stages."""
+
+    events: Sequence[ListenerEvent]
+    ask: Ask
+    stopwatch: Stopwatch
 
 
 class Walks:
@@ -53,35 +65,51 @@ class Walks:
         self,
         predictor: Predictor,
         listener_id: str,
-        events: Sequence[ListenerEvent],
-        ask: Ask,
-        stopwatch: Stopwatch,
-        stored: ListenerSession | None = None,
-    ) -> Walked:
-        """Take in one listener's events, in one commit, and rank what may follow them.
+        errands: Sequence[Errand],
+    ) -> list[Walked]:
+        """Take in the events of a listener's requests, in one commit, and rank for each what may follow its own.
 
-        `stored` is the session where it is known; the first try need not load it.
         What was read of a lost try is thrown away. After some lost tries the walk is taken without the network
         between load and commit: the events are kept unread, and are read afterwards, by us or by who walks next.
         Raises SessionConflict, with nothing applied, when that is lost again and again.
         """
         async for _ in tries(FULL_WALKS):
-            begun = stored or await self._loaded(listener_id, stopwatch)
-            heard, stored = self._heard(predictor, begun, events), None
-            read, ranking = await self.read(predictor, heard.session, ask, stopwatch)
-            if await self._kept(read, begun, heard.entries, stopwatch):
-                return Walked(read, ranking, heard.receipts, before=begun)
+            begun = await self._loaded(listener_id, errands)
+            heard = self._heard(predictor, begun, errands)
+            read = await self._read_each(predictor, heard, errands)
+            if await self._kept(read[-1][0], begun, heard, errands):
+                befores = (begun, *(one.session for one in heard))
+                return [
+                    Walked(session, ranking, one.receipts, before=before)
+                    for (session, ranking), one, before in zip(read, heard, befores, strict=False)
+                ]
         async for _ in tries(MANY):
-            begun = await self._loaded(listener_id, stopwatch)
-            heard = self._heard(predictor, begun, events)
-            if await self._kept(heard.session, begun, heard.entries, stopwatch):
-                read, ranking = await self.read(predictor, heard.session, ask, stopwatch)
-                await self._kept(read, heard.session, (), stopwatch)
-                return Walked(read, ranking, heard.receipts)
+            begun = await self._loaded(listener_id, errands)
+            heard = self._heard(predictor, begun, errands)
+            if await self._kept(heard[-1].session, begun, heard, errands):
+                read = await self._read_each(predictor, heard, errands)
+                await self._kept(read[-1][0], heard[-1].session, (), errands)
+                return [
+                    Walked(session, ranking, one.receipts) for (session, ranking), one in zip(read, heard, strict=True)
+                ]
         raise SessionConflict(
             f"Other requests for listener {listener_id!r} were faster {FULL_WALKS + MANY} times in a row. "
             "Nothing was applied; send the same events again."
         )
+
+    async def _read_each(
+        self, predictor: Predictor, heard: Sequence[TakenIn], errands: Sequence[Errand]
+    ) -> Sequence[tuple[ListenerSession, Ranking]]:
+        """Read and rank after each request's events, all in one step of the model."""
+        asked = zip(heard, errands, strict=True)
+        if len(errands) == 1:  # nearly always, and without a task of its own
+            return [await self.read(predictor, one.session, errand.ask, errand.stopwatch) for one, errand in asked]
+        # All of them end before a failure is passed on: none is left behind in the model's queue.
+        read = await asyncio.gather(
+            *(self.read(predictor, one.session, errand.ask, errand.stopwatch) for one, errand in asked),
+            return_exceptions=True,
+        )
+        return [_sound(one) for one in read]
 
     async def read(
         self, predictor: Predictor, session: ListenerSession, ask: Ask, stopwatch: Stopwatch
@@ -103,34 +131,52 @@ class Walks:
         stopwatch.add("step", timed.step_us)
         return session.remembering(timed.step.hidden), timed.step.ranking
 
-    async def _loaded(self, listener_id: str, stopwatch: Stopwatch) -> ListenerSession:
-        with stopwatch.stage("load"):
+    async def _loaded(self, listener_id: str, errands: Sequence[Errand]) -> ListenerSession:
+        began = perf_counter()
+        try:
             return await self._sessions.load(listener_id)
+        finally:
+            _note("load", began, errands)
 
-    def _heard(self, predictor: Predictor, stored: ListenerSession, events: Sequence[ListenerEvent]) -> TakenIn:
-        """Return what the events make of a stored session."""
-        return take_in(
-            stored,
-            events,
-            catalogue=predictor.catalogue,
-            checkpoint_id=predictor.checkpoint_id,
-            now=self._clock(),
-            limits=self._limits,
-        )
+    def _heard(self, predictor: Predictor, stored: ListenerSession, errands: Sequence[Errand]) -> list[TakenIn]:
+        """Return what each request's events make of a stored session, after those before."""
+        heard: list[TakenIn] = []
+        for errand in errands:
+            taken = take_in(
+                heard[-1].session if heard else stored,
+                errand.events,
+                catalogue=predictor.catalogue,
+                checkpoint_id=predictor.checkpoint_id,
+                now=self._clock(),
+                limits=self._limits,
+            )
+            heard.append(taken)
+        return heard
 
     async def _kept(
-        self,
-        session: ListenerSession,
-        stored: ListenerSession,
-        entries: Sequence[LogEntry],
-        stopwatch: Stopwatch,
+        self, session: ListenerSession, stored: ListenerSession, heard: Iterable[TakenIn], errands: Sequence[Errand]
     ) -> bool:
         """Commit the session; tell whether nothing of the walk is lost."""
         if session == stored or session.is_new:
             return True  # nothing to keep: no event was taken in and the hidden state had read it all
+        began = perf_counter()
         try:
-            with stopwatch.stage("commit"):
-                await self._sessions.commit(session, expected=stored, entries=entries)
+            entries = tuple(chain.from_iterable(one.entries for one in heard))
+            await self._sessions.commit(session, expected=stored, entries=entries)
         except SessionConflict:
             return session.seq == stored.seq  # only the cache was new: what was read is true, and lost to nobody
+        finally:
+            _note("commit", began, errands)
         return True
+
+
+def _note(stage: str, began: float, errands: Sequence[Errand]) -> None:
+    elapsed_us = int((perf_counter() - began) * 1e6)
+    for errand in errands:
+        errand.stopwatch.add(stage, elapsed_us)
+
+
+def _sound(read: tuple[ListenerSession, Ranking] | BaseException) -> tuple[ListenerSession, Ranking]:
+    if isinstance(read, BaseException):
+        raise read
+    return read

@@ -15,7 +15,7 @@ from app.web.problems import problem_response
 
 PATIENCE_S = 0.1
 # So many are never too many: while the session store hangs, all are slow, and yet each gets an answer without it.
-ALWAYS = 64
+ALWAYS = 32
 # One answer in so many makes up the estimate: batches leave at once, and the pauses between them are the pace.
 MEMORY = 64
 

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from app.domain.session import ListenerSession
 from app.serving.turns import Turns
 
 pytestmark = pytest.mark.anyio
@@ -51,21 +50,3 @@ async def test_who_waited_too_long_goes_on_without_a_turn() -> None:
             assert len(turns) == 1
         assert len(turns) == 1
     assert len(turns) == 0
-
-
-async def test_what_one_leaves_is_there_for_the_next_one_and_no_other() -> None:
-    """Who changes something and leaves nothing must not leave what was there before."""
-    turns = Turns()
-    session = ListenerSession("ann")
-    found: list[ListenerSession | None] = []
-
-    async def take(leaves: ListenerSession | None) -> None:
-        async with turns.of("ann") as turn:
-            found.append(turn.session)
-            await asyncio.sleep(0)
-            if leaves is not None:
-                turn.leave(leaves)
-
-    await asyncio.gather(*(take(leaves) for leaves in (session, None, session, None)))
-    await take(None)
-    assert found == [None, session, None, session, None]
