@@ -4,7 +4,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,12 +22,6 @@ pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
 cli = typer.Typer()
 collecting_commands.register(cli)
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with EmbeddedServer(tmp_path_factory.mktemp("collected")) as server:
-        yield server.url
 
 
 @pytest.fixture

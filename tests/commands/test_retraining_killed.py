@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from app.serving.training_schedule import TrainingSchedule
 from app.serving.training_upkeep import MOST_ATTEMPTS, TrainingUpkeep
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
-from app.stores.embedded import EmbeddedServer
 from tests.emulator import ROOT
 
 TRACKS = 60
@@ -37,12 +35,6 @@ if part:
     sys.addaudithook(before)
 carry_out(run_id)
 """
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with EmbeddedServer(tmp_path_factory.mktemp("runs")) as server:
-        yield server.url
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Training runs that the queue hands to `torchrun`: several processes learn one network, one of them publishes it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +11,8 @@ from app.dataset.folder import Sessions, write_dataset
 from app.domain.catalogue import Catalogue, Track
 from app.domain.training_runs import RunState, TrainingAsk
 from app.settings import Settings
-from app.stores.embedded import EmbeddedServer
 
 TRACKS = 20
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with EmbeddedServer(tmp_path_factory.mktemp("runs")) as server:
-        yield server.url
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,19 +14,12 @@ from typer.testing import CliRunner, Result
 
 from app.commands import working
 from app.errors import JobsUnavailable, SessionStoreUnavailable, TrainingRunOver, TrainingRunUnderWay, UnknownCheckpoint
-from app.stores.embedded import EmbeddedServer
 from app.stores.training_runs import connect_runs
 from tests.stores.conftest import until
 
 ROOT = Path(__file__).parents[2]
 cli = typer.Typer()
 working.register(cli)
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with EmbeddedServer(tmp_path_factory.mktemp("working")) as server:
-        yield server.url
 
 
 @pytest.fixture

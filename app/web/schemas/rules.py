@@ -3,9 +3,10 @@
 Knows nothing of how they are kept.
 """
 
-from typing import Annotated, Self
+import re
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
@@ -14,7 +15,17 @@ from app.web.schemas.fields import Identifier, RequestBody
 
 Tags = Annotated[tuple[Identifier, ...], Field(max_length=50)]
 Year = Annotated[int, Field(ge=0, le=9999)]
-Country = Annotated[str, Field(pattern="^[A-Za-z]{2}$"), AfterValidator(str.upper)]
+_COUNTRY = "^[A-Za-z]{2}$"
+
+
+def _named(country: Any) -> Any:
+    """Return what may be a country; say in words what the pattern wants of any other text."""
+    if isinstance(country, str) and not re.fullmatch(_COUNTRY, country):
+        raise PydanticCustomError("country", "Input should be the two letters of a country in ISO 3166-1, such as DE")
+    return country
+
+
+Country = Annotated[str, Field(pattern=_COUNTRY), BeforeValidator(_named), AfterValidator(str.upper)]
 EXPLICIT = "Whether tracks with explicit words may come. false: a track comes only where it is known to have none."
 MARKET = "A country, by its two letters of ISO 3166-1: a track known not to be for it fails."
 
