@@ -62,7 +62,7 @@ def settings_page() -> str:
         "# Settings",
         "",
         "Every setting is an environment variable, read once at start-up. This page is written by `segue docs` from",
-        "`app/settings.py`.",
+        "`app/settings/`.",
         "",
         "| variable | default | what it does |",
         "|---|---|---|",
