@@ -1,4 +1,4 @@
-"""The errors of Segue, in our own words. Status codes live in `web/problems.py`.
+"""The errors of Segue, in our own words. Status codes live in `web/problem_table.py`.
 
 SegueError
 ├── Rejected          InvalidEvent · UnknownTrack · InvalidRequest · UnreadableSource (NothingHeard) · InvalidDataset

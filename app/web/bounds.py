@@ -15,7 +15,8 @@ import uvicorn
 
 from app.errors import Overloaded, SegueError
 from app.web.draining import Connection
-from app.web.problems import HeadersTooLarge, MalformedRequest, RequestTooSlow, problem_response
+from app.web.problem_table import HeadersTooLarge, MalformedRequest, RequestTooSlow
+from app.web.problems import problem_response
 
 
 @dataclass(frozen=True, slots=True)

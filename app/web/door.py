@@ -25,7 +25,8 @@ from app.web.admission import (
     check_addressed,
     check_scope,
 )
-from app.web.problems import NoSuchRoute, problem_response
+from app.web.problem_table import NoSuchRoute
+from app.web.problems import problem_response
 from app.web.scopes import ANY_PORT, is_open, is_operation, needed
 
 if TYPE_CHECKING:

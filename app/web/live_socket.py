@@ -21,7 +21,7 @@ from app.serving.live_stream import Bye, LiveStream, ModelChanged, Told
 from app.web.body import refusal
 from app.web.draining import ABORT
 from app.web.live_guest import LiveGuest
-from app.web.problems import problem_of
+from app.web.problem_table import problem_of
 from app.web.schemas.live import LiveBegin, LiveEvents
 from app.web.schemas.next_tracks import NextAnswer, next_answer
 from app.web.streaming import SLOW_S

@@ -12,7 +12,8 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from app.web.admission import KeyNeeded, KeyRefused, NotAdmitted, RateExceeded, ScopeMissing
-from app.web.problems import CODES, PROBLEMS, HeadersTooLarge, MalformedRequest, RequestTooSlow, told
+from app.web.problem_table import CODES, PROBLEMS, HeadersTooLarge, MalformedRequest, RequestTooSlow
+from app.web.problems import told
 from app.web.schemas.added_tracks import AddTracksRequest
 from app.web.schemas.blocks import BlocksRequest
 from app.web.schemas.events import EventsRequest

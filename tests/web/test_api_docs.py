@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from app.stores.checkpoints import CheckpointStore
-from app.web.problems import PROBLEMS
+from app.web.problem_table import PROBLEMS
 from tests.web.test_openapi import DOCUMENT
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")

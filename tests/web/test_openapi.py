@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from app.web.api import build_api
 from app.web.examples import listeners, listening, models, service, training_runs
 from app.web.openapi import HEADERS, REQUEST_BODIES
-from app.web.problems import CODES
+from app.web.problem_table import CODES
 from app.web.schemas.added_tracks import AddedTracksAnswer
 from app.web.schemas.blocks import BlocksAnswer
 from app.web.schemas.events import EventsAnswer

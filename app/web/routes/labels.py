@@ -23,7 +23,8 @@ from app.web.checkpoint_doors import CheckpointLabels
 from app.web.doors import doors
 from app.web.examples import models as examples
 from app.web.openapi import answered, body_of
-from app.web.problems import VersionNeeded, told
+from app.web.problem_table import VersionNeeded
+from app.web.problems import told
 from app.web.schemas.labels import LabelRequest, LabelsAnswer, labels_answer
 
 router = APIRouter()

@@ -16,7 +16,7 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.web.problems import NoSuchRoute
+from app.web.problem_table import NoSuchRoute
 from app.web.scopes import ASSETS, DASHBOARD, PLAYER
 
 router = APIRouter(include_in_schema=False)

@@ -9,7 +9,8 @@ from starlette.responses import Response
 from app.errors import InvalidRequest
 from app.web.examples import service as examples
 from app.web.openapi import answered
-from app.web.problems import CODES, PROBLEMS, UnknownProblem, told
+from app.web.problem_table import CODES, PROBLEMS, UnknownProblem
+from app.web.problems import told
 from app.web.schemas.problems import ProblemExplained
 
 router = APIRouter()

@@ -1,6 +1,6 @@
 """The one shape of every error: RFC 9457 problem details, with the fields that were wrong.
 
-Knows nothing of which error has which status; `web/problems.py` does.
+Knows nothing of which error has which status; `web/problem_table.py` does.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 import httpx
 
-from app.web.problems import CODES
+from app.web.problem_table import CODES
 
 
 def test_the_type_of_every_problem_leads_to_its_explanation(service: httpx.Client) -> None:
