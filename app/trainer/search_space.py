@@ -56,8 +56,8 @@ class SearchSpace:
         }
         if recipe.embedding_size not in (0, recipe.hidden_size):
             dials["embedding_size"] = Choice(_steps(recipe.embedding_size))
-        if not recipe.session_parallel:
-            dials["batch_events"] = Choice(_steps(recipe.batch_events))
+        batch = "session_parallel" if recipe.session_parallel else "batch_events"
+        dials[batch] = Choice(_steps(getattr(recipe, batch)))
         if catalogue_size > recipe.full_softmax_up_to and recipe.negatives:
             dials["negatives"] = Choice(_steps(recipe.negatives))
             dials["negatives_power"] = Range(0.0, 1.0)

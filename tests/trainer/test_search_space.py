@@ -49,7 +49,9 @@ def test_only_what_the_recipe_uses_is_turned() -> None:
     small, large = (set(SearchSpace.around(Recipe(), size).dials) for size in (100, 100_000))
     assert large - small == {"negatives", "negatives_power"}
     assert "table_inertia" not in large
-    assert "batch_events" not in SearchSpace.around(replace(Recipe(), session_parallel=8, learn_start=False), 9).dials
+    abreast = SearchSpace.around(replace(Recipe(), session_parallel=8, learn_start=False), 9).dials
+    assert "batch_events" not in abreast
+    assert abreast["session_parallel"] == Choice((4, 8, 16))
 
 
 def test_numbers_are_rounded_to_what_one_would_write() -> None:
