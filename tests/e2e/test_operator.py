@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic, sleep, time
@@ -21,8 +21,24 @@ from tests.serving.conftest import draft
 
 # The promise is two seconds on a machine that has time; the rest is for one that has not.
 SOON_S = 15.0
+INTERVAL_S = Settings.model_fields["reload_interval_s"].default
 # A connection for each request: the kernel gives it to whichever worker is free.
 FRESH = httpx.Limits(max_keepalive_connections=0)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> CheckpointStore:
+    """A model store with one promoted checkpoint."""
+    store = CheckpointStore(tmp_path_factory.mktemp("operator") / "model_store")
+    store.promote("stable", store.publish(draft(1)).checkpoint_id)
+    return store
+
+
+@pytest.fixture(scope="module")
+def shipped(store: CheckpointStore) -> Iterator[Service]:
+    """Three workers that look at the labels as often as they do where nobody chose."""
+    with Service(store.root, store.root.parent / "data", workers=3, reload_interval_s=str(INTERVAL_S)) as service:
+        yield service
 
 
 def everywhere(holds: Callable[[], bool]) -> None:
@@ -34,14 +50,12 @@ def everywhere(holds: Callable[[], bool]) -> None:
         sleep(0.02)
 
 
-def test_labels_are_followed_by_every_worker_and_fail_no_request(
-    service: Service, checkpoints: CheckpointStore
-) -> None:
+def test_labels_are_followed_by_every_worker_and_fail_no_request(shipped: Service, store: CheckpointStore) -> None:
     """A canary, its victory and the way back, while callers keep asking."""
-    stable = str(checkpoints.labels().stable)
-    canary = checkpoints.publish(draft(2)).checkpoint_id
+    stable = str(store.labels().stable)
+    canary = store.publish(draft(2)).checkpoint_id
     listeners, going = [f"listener {number}" for number in range(8)], [True]
-    fresh = httpx.Client(base_url=service.http.base_url, timeout=20, limits=FRESH)
+    fresh = httpx.Client(base_url=shipped.http.base_url, timeout=20, limits=FRESH)
 
     def answered_by(listener_id: str) -> str:
         response = fresh.post("/v1/next", json={"listener_id": listener_id, "n": 1})
@@ -56,7 +70,7 @@ def test_labels_are_followed_by_every_worker_and_fail_no_request(
         return seen
 
     def point(label: str, **body: object) -> None:
-        response = service.http.put(f"/v1/models/labels/{label}", json=body, headers={"If-Match": "*"})
+        response = shipped.http.put(f"/v1/models/labels/{label}", json=body, headers={"If-Match": "*"})
         assert response.status_code == 200, response.text
 
     with fresh, ThreadPoolExecutor(2) as threads:
@@ -70,8 +84,8 @@ def test_labels_are_followed_by_every_worker_and_fail_no_request(
             assert [answered_by(listener) for listener in listeners] == sides
             point("stable", checkpoint_id="canary")
             everywhere(lambda: answered_by("bob") == canary)
-            assert service.http.post("/v1/models/labels/canary/rollback").status_code == 200
-            assert service.http.post("/v1/models/labels/stable/rollback").status_code == 200
+            assert shipped.http.post("/v1/models/labels/canary/rollback").status_code == 200
+            assert shipped.http.post("/v1/models/labels/stable/rollback").status_code == 200
             everywhere(lambda: answered_by("bob") == stable)
         finally:
             going[0] = False
@@ -109,23 +123,21 @@ def test_a_service_on_the_network_without_keys_does_not_start(tmp_path: Path, ho
     assert "SEGUE_OPEN_WITHOUT_KEYS" in ran.stderr
 
 
-def test_every_worker_follows_within_two_seconds_as_it_ships(checkpoints: CheckpointStore, tmp_path: Path) -> None:
+def test_every_worker_follows_within_two_seconds_as_it_ships(shipped: Service, store: CheckpointStore) -> None:
     """A worker looks an interval after the change at the latest; the rest of the two seconds is for loading.
 
     A clock would tell more of the machine than of the promise. So the interval that ships is held against it, and with
     that very interval all of three workers follow, whichever of them was told.
     """
-    interval_s = Settings.model_fields["reload_interval_s"].default
-    assert interval_s <= 2.0 / 2
-    later = checkpoints.publish(draft(2)).checkpoint_id
-    with Service(checkpoints.root, tmp_path / "data", workers=3, reload_interval_s=str(interval_s)) as service:
-        told = service.http.put("/v1/models/labels/stable", json={"checkpoint_id": later}, headers={"If-Match": "*"})
-        assert told.status_code == 200, told.text
-        deadline = monotonic() + SOON_S
-        while swaps(service.log, later) < 3:
-            assert monotonic() < deadline, service.log
-            sleep(0.05)
-        assert service.next("ann", n=1)["checkpoint_id"] == later
+    assert INTERVAL_S <= 2.0 / 2
+    later = store.publish(draft(3)).checkpoint_id
+    told = shipped.http.put("/v1/models/labels/stable", json={"checkpoint_id": later}, headers={"If-Match": "*"})
+    assert told.status_code == 200, told.text
+    deadline = monotonic() + SOON_S
+    while swaps(shipped.log, later) < 3:
+        assert monotonic() < deadline, shipped.log
+        sleep(0.05)
+    assert shipped.next("ann", n=1)["checkpoint_id"] == later
 
 
 def swaps(log: str, checkpoint_id: str) -> int:
