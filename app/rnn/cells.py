@@ -1,10 +1,11 @@
 """The recurrent cells: one step from a hidden state to the next.
 
 A cell is handed what the input contributes to its gates, already multiplied by W, so that training can do that product
-for a whole playlist at once and serving for one track. It knows nothing of tracks, layers or padding.
+for a whole playlist at once and serving for many at once. It knows nothing of tracks, layers or padding.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,15 @@ class Cell(nn.Module, ABC):
     @abstractmethod
     def step(self, gates_x: Tensor, state: Tensor) -> Tensor:
         """Advance state (B, parts*H) by gates_x = W x_t (B, gates*H); return the new state (B, parts*H)."""
+
+    def fill(self, states: Tensor, gates_x: Tensor, sizes: Sequence[int]) -> None:
+        """Step from the first sizes[0] of all states (sizes[0] + N, parts*H), filling in the others, to the bit.
+
+        Step t advances the first sizes[t] of those before it, by that many of gates_x (N, gates*H): sizes never grow.
+        """
+        steps = torch.split(states, list(sizes))
+        for before, after, gates in zip(steps, steps[1:], torch.split(gates_x, list(sizes[1:])), strict=False):
+            after.copy_(self.step(gates, before[: len(after)]))
 
 
 class ElmanCell(Cell):
@@ -71,6 +81,24 @@ class GRUCell(Cell):
         reset, update = torch.sigmoid(gates_x[:, : 2 * H] + gates_h[:, : 2 * H]).chunk(2, 1)
         candidate = torch.tanh(gates_x[:, 2 * H :] + reset * (gates_h[:, 2 * H :] + self.candidate_bias))
         return torch.lerp(candidate, state, update)
+
+    def fill(self, states: Tensor, gates_x: Tensor, sizes: Sequence[int]) -> None:
+        """Do what `step` does in memory that is used again: at such sizes an operation costs more than its sums."""
+        H, recurrent = self.hidden_size, self.recurrent.t()
+        steps = torch.split(states, list(sizes))
+        gates_of = torch.split(gates_x[:, : 2 * H], list(sizes[1:])), torch.split(gates_x[:, 2 * H :], list(sizes[1:]))
+        size = -1
+        for before, after, opening, proposed in zip(steps, steps[1:], *gates_of, strict=False):
+            if len(after) != size:
+                size = len(after)
+                before = before[:size]
+                gates_h, opened, candidate = (states.new_empty(size, gates * H) for gates in (3, 2, 1))
+                opening_h, candidate_h = gates_h[:, : 2 * H], gates_h[:, 2 * H :]
+                reset, update = opened.chunk(2, 1)
+            torch.mm(before, recurrent, out=gates_h)
+            torch.add(opening, opening_h, out=opened).sigmoid_()
+            torch.add(candidate_h, self.candidate_bias, out=candidate).mul_(reset).add_(proposed).tanh_()
+            torch.lerp(candidate, before, update, out=after)
 
 
 class LSTMCell(Cell):

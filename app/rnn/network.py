@@ -1,6 +1,7 @@
 """The recurrent network: tracks in, one output vector per step, hidden state out.
 
-The same `forward` trains and serves. It knows nothing of listeners, losses, files or how its outputs are ranked.
+`forward` trains; `read_ragged` serves, and ends with the same bits. It knows nothing of listeners, losses, files or how
+its outputs are ranked.
 """
 
 import copy
@@ -14,6 +15,7 @@ from torch.nn import functional
 
 from app.errors import IncompatibleCheckpoint, InvalidRequest
 from app.rnn.cells import new_cell
+from app.rnn.ragged import Ragged
 
 PADDING = -1
 """A track that is not there: the hidden state passes it unchanged."""
@@ -112,6 +114,17 @@ class Layer(nn.Module):
             steps.append(state[:, : self.cell.hidden_size])
         return self.norm(torch.stack(steps, 1)), state
 
+    def read_ragged(self, inputs: Tensor, state: Tensor, sizes: tuple[int, ...]) -> Tensor:
+        """Read inputs (N, ·), of `sizes` as `Ragged` has them, from states (M, parts*H); return all (M + N, parts*H).
+
+        What leaves the layer is `norm` of their h. Without gradients.
+        """
+        gates_x = self.project(inputs)
+        states = state.new_empty(sum(sizes), state.shape[1])
+        states[: len(state)] = state
+        self.cell.fill(states, gates_x, sizes)
+        return states
+
 
 class RecurrentNetwork(nn.Module):
     """Elman, GRU or LSTM over tracks: `input_table` is W, the cells hold U, `output_table` is V transposed.
@@ -178,16 +191,42 @@ class RecurrentNetwork(nn.Module):
         heard = None
         if self.config.skip_input:
             heard = _last_present(inputs, present, states[-1])
-            top, states[-1] = torch.cat((top, heard), 2), heard[:, -1]
-        outputs = self.join(top)
+            states[-1] = heard[:, -1]
+        return self._outputs(top, heard), torch.cat(states, 1)
+
+    @torch.no_grad()
+    def read_ragged(self, playlists: Ragged, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Read B playlists on top of hidden (B, S); return outputs (B, K) after their last tracks, and the new hidden.
+
+        It ends with the bits that `forward` ends with, where all sizes are multiples of eight. Without gradients.
+        """
+        count, lines = len(hidden), playlists.sizes[0]
+        states = torch.split(hidden[playlists.order], self._state_sizes, 1)
+        inputs = self._as_read(functional.embedding(playlists.tracks, self.input_table).float())
+        after, top = list[Tensor](), inputs
+        for layer, state in zip(self._layers, states, strict=False):  # a joined last input is no layer's
+            every = layer.read_ragged(top, state, playlists.sizes)
+            after.append(every[playlists.ends])
+            if layer is not self._layers[-1]:
+                top = layer.norm(every[lines:, : layer.cell.hidden_size])
+        heard = None
+        if self.config.skip_input:
+            heard = torch.cat((states[-1], inputs))[playlists.ends]
+        last = self._layers[-1]
+        outputs = self._outputs(last.norm(after[-1][:, : last.cell.hidden_size]), heard)
+        if heard is not None:
+            after.append(heard)
+        return outputs[:count], torch.cat(after, 1)[:count]
+
+    def _outputs(self, top: Tensor, heard: Tensor | None) -> Tensor:
+        """Return outputs (..., K) from what leaves the top layer (..., H) and the joined last input (..., E)."""
+        outputs: Tensor = self.join(top if heard is None else torch.cat((top, heard), -1))
         if self.config.residual and heard is not None:
             outputs = outputs + heard * self.config.residual
         if self.log_scale is not None:
             outputs = functional.normalize(outputs, dim=-1) * self.log_scale.exp()
         # The logits' temperature is applied here and in `ranking_bias`, since tables may be mapped from a file.
-        if self.config.temperature != 1.0:
-            outputs = outputs / self.config.temperature
-        return outputs, torch.cat(states, 1)
+        return outputs if self.config.temperature == 1.0 else outputs / self.config.temperature
 
     def _as_read(self, inputs: Tensor) -> Tensor:
         """Return rows of `input_table` (..., E) as the layers meet them."""

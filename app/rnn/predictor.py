@@ -3,7 +3,7 @@
 It knows nothing of queues, listeners or where the checkpoint came from. A batch answers as its singles would.
 """
 
-from collections import defaultdict
+import math
 from collections.abc import Sequence
 
 import torch
@@ -18,6 +18,7 @@ from app.rnn.hidden import last_tracks, stamp, unstamp
 from app.rnn.hidden_bytes import Precision
 from app.rnn.mixture import Mixture
 from app.rnn.network import PADDING, RecurrentNetwork
+from app.rnn.ragged import Ragged
 from app.rnn.rankers import ranker_of
 from app.rnn.retrieval.index import Index
 
@@ -25,6 +26,9 @@ from app.rnn.retrieval.index import Index
 # state has the same bits whoever keeps it company and however many tracks were read at once: a listener's state can be
 # compared with its replay to the bit.
 ROWS_AT_ONCE = 8
+# Numbers that a processor takes at once: what is left at the end is computed in another way, to other last bits. So
+# nobody's numbers may stand there.
+NUMBERS_AT_ONCE = 32
 
 
 class Predictor:
@@ -54,12 +58,14 @@ class Predictor:
         self.mixture = mixture
         self.precision = precision
         self.ranker = ranker_of(network, index)
+        self._lines = max(ROWS_AT_ONCE, NUMBERS_AT_ONCE // math.gcd(NUMBERS_AT_ONCE, network.config.hidden_size))
 
     @torch.inference_mode()
     def step(self, requests: Sequence[StepRequest]) -> list[Step]:
         """Answer each request: read its tracks on top of its hidden state, rank what may follow."""
         hidden = self.opened([request.hidden for request in requests])
-        outputs, hidden = self._read([request.tracks for request in requests], hidden)
+        playlists = Ragged.of([request.tracks for request in requests], self._lines)
+        outputs, hidden = self.network.read_ragged(playlists, hidden)
         excluded, limits = [request.excluded for request in requests], [request.limit for request in requests]
         if self.mixture is None:
             rankings = self.ranker.top(outputs, excluded, limits)
@@ -85,29 +91,6 @@ class Predictor:
             state if request.tracks or request.hidden is None else request.hidden
             for request, state in zip(requests, states, strict=True)
         ]
-
-    def _read(self, playlists: Sequence[tuple[int, ...]], hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Read ragged playlists on top of hidden (B, S); return the last outputs (B, K) and the new hidden.
-
-        Playlists are padded to the longest of about their length, so that one replay does not slow the others. The
-        batch is filled up to `ROWS_AT_ONCE` with its first playlist, read for nothing.
-        """
-        alike: dict[int, list[int]] = defaultdict(list)
-        for position, tracks in enumerate(playlists):
-            alike[max(len(tracks) - 1, 0).bit_length()].append(position)
-        outputs = hidden.new_empty(len(playlists), self.network.config.vector_size)
-        after = torch.empty_like(hidden)
-        for positions in alike.values():
-            longest = max(1, *(len(playlists[position]) for position in positions))
-            padded = [
-                [*playlists[position], *[PADDING] * (longest - len(playlists[position]))] for position in positions
-            ]
-            size = len(positions)
-            spare = -size % ROWS_AT_ONCE
-            rows = torch.tensor(positions + positions[:1] * spare)
-            steps, states = self.network(torch.tensor(padded + padded[:1] * spare), hidden[rows])
-            outputs[rows[:size]], after[rows[:size]] = steps[:size, -1], states[:size]
-        return outputs, after
 
     def warm_up(self) -> None:
         """Take the first, slow steps before a listener waits for them: kernels, the table's pages, song look-up."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.errors import IncompatibleCheckpoint, InvalidRequest
 from app.rnn.network import PADDING, NetworkConfig, RecurrentNetwork
+from app.rnn.ragged import Ragged
 
 V = 23
 
@@ -65,6 +66,31 @@ def test_a_batch_equals_its_singles(network: RecurrentNetwork) -> None:
         single, state = network(tracks[b : b + 1])
         torch.testing.assert_close(single[0], outputs[b], rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(state[0], hidden[b], rtol=1e-5, atol=1e-5)
+
+
+def test_ragged_playlists_are_read_as_padded_ones(network: RecurrentNetwork) -> None:
+    """Outputs after the last track, and states, on top of states that have read something before or nothing."""
+    lengths = [3, 0, 12, 1, 5, 5, 0, 7, 2, 4, 1]
+    tracks = torch.randint(V, (len(lengths), 12))
+    tracks[torch.arange(12) >= torch.tensor(lengths)[:, None]] = PADDING
+    hidden = torch.cat((network(tracks[:6].clamp(min=0))[1], network.start(5)))
+    outputs, after = network(tracks, hidden)
+    playlists = [tuple(own[:length]) for own, length in zip(tracks.tolist(), lengths, strict=True)]
+    ragged, state = network.read_ragged(Ragged.of(playlists, 8), hidden)
+    torch.testing.assert_close(ragged, outputs[:, -1], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(state, after, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("rnn_kind", ["elman", "gru", "lstm"])
+def test_ragged_playlists_end_with_the_bits_that_training_sees(rnn_kind: str) -> None:
+    torch.manual_seed(6)
+    config = NetworkConfig(rnn_kind, V, hidden_size=100, embedding_size=64, num_layers=2, skip_input=True)
+    network = RecurrentNetwork(config).eval()
+    tracks = torch.randint(V, (8, 30))
+    outputs, hidden = network(tracks)
+    ragged, state = network.read_ragged(Ragged.of([tuple(own) for own in tracks.tolist()], 8), network.start(8))
+    assert torch.equal(state, hidden)
+    assert torch.equal(ragged, outputs[:, -1])
 
 
 NETWORKS = {name: RecurrentNetwork(config).eval() for name, config in CONFIGS.items()}
