@@ -32,6 +32,7 @@ from urllib.parse import quote
 
 from app.errors import InvalidSetting, SessionStoreUnavailable
 from app.stores import tethered
+from app.stores.durable_files import sync
 from app.stores.folder_lock import FolderLock
 
 logger = logging.getLogger(__name__)
@@ -216,7 +217,7 @@ class EmbeddedServer:
                 for part in (self._folder / "appendonlydir").iterdir():
                     size = part.stat().st_size
                     if synced.get(part.name) != size:
-                        _synced(part)
+                        sync(part)
                         synced[part.name] = size
 
     def _launched(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -278,11 +279,3 @@ class EmbeddedServer:
 
 def _url(path: Path) -> str:
     return f"unix://{quote(str(path))}"
-
-
-def _synced(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

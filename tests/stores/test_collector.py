@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +32,12 @@ DAY_MS = 86_400_000
 
 
 @pytest.fixture(params=["embedded", "cluster"])
-def emptied(request: pytest.FixtureRequest) -> Server:
+def server(request: pytest.FixtureRequest) -> Server:
     """One server, or a cluster with lanes on each of its nodes, with nothing in them."""
-    server: Server = request.getfixturevalue(request.param)
-    for node in server.nodes:
+    found: Server = request.getfixturevalue(request.param)
+    for node in found.nodes:
         node.flushall()
-    return server
-
-
-@pytest.fixture
-async def store(emptied: Server) -> AsyncIterator[SessionStore]:
-    store = SessionStore.connect(emptied.url, ttl_s=600, timeout_s=5.0)
-    yield store
-    await store.aclose()
+    return found
 
 
 def waiting(server: Server) -> int:
@@ -55,22 +47,22 @@ def waiting(server: Server) -> int:
 
 
 async def test_every_event_is_in_the_files_in_its_listeners_order(
-    store: SessionStore, emptied: Server, tmp_path: Path
+    store: SessionStore, server: Server, tmp_path: Path
 ) -> None:
     listeners = {new_listener(): [f"event {number}" for number in range(1 + place % 3)] for place in range(150)}
     for listener, events in listeners.items():
         await play(store, listener, *events)
-    await collect(emptied.url, tmp_path)
+    await collect(server.url, tmp_path)
     assert heard(tmp_path) == listeners
-    assert waiting(emptied) == 0
+    assert waiting(server) == 0
     assert len({(row["lane"], row["logged_at"], row["logged_n"]) for row in rows(tmp_path)}) == 300
 
 
-async def test_row_says_everything_that_was_written_down(store: SessionStore, emptied: Server, tmp_path: Path) -> None:
+async def test_row_says_everything_that_was_written_down(store: SessionStore, server: Server, tmp_path: Path) -> None:
     session = await store.load("ann")
     later, entry = played(session, "one")
     await store.commit(later, expected=session, entries=[entry])
-    await collect(emptied.url, tmp_path)
+    await collect(server.url, tmp_path)
     [row] = rows(tmp_path)
     assert row["lane"] == lane_of("ann")
     assert (row["listener_id"], row["event_id"], row["track_id"]) == ("ann", "one", "track one")
@@ -80,48 +72,46 @@ async def test_row_says_everything_that_was_written_down(store: SessionStore, em
     assert row["received_at"].timestamp() == entry.received_at
 
 
-async def test_what_is_collected_again_is_only_what_is_new(
-    store: SessionStore, emptied: Server, tmp_path: Path
-) -> None:
+async def test_what_is_collected_again_is_only_what_is_new(store: SessionStore, server: Server, tmp_path: Path) -> None:
     for number in range(5):
         await play(store, "ann", f"event {number}")
-        await collect(emptied.url, tmp_path)
-        await collect(emptied.url, tmp_path)
+        await collect(server.url, tmp_path)
+        await collect(server.url, tmp_path)
     assert heard(tmp_path) == {"ann": [f"event {number}" for number in range(5)]}
     assert len(current_files(tmp_path)) == 5
 
 
 async def test_round_takes_a_bounded_number_and_says_that_more_is_waiting(
-    store: SessionStore, emptied: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: SessionStore, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(collecting_module, "LANE_ENTRIES", 7)
     await play(store, "ann", *(f"event {number}" for number in range(20)))
-    async with collecting(emptied.url, tmp_path) as collector:
+    async with collecting(server.url, tmp_path) as collector:
         assert [await collector.round() for _ in range(4)] == [True, True, False, False]
     assert heard(tmp_path) == {"ann": [f"event {number}" for number in range(20)]}
 
 
-async def test_trim_that_did_not_happen_is_made_up_for(store: SessionStore, emptied: Server, tmp_path: Path) -> None:
+async def test_trim_that_did_not_happen_is_made_up_for(store: SessionStore, server: Server, tmp_path: Path) -> None:
     """Killed between commit and trim: what was committed is neither collected again nor left in Redis."""
     await play(store, "ann", "one", "two")
     key = events_key(lane_of("ann"))
-    node: Any = emptied.holder(key)
+    node: Any = server.holder(key)
     [(first, fields), _] = node.xrange(key)
-    async with collecting(emptied.url, tmp_path) as collector:
+    async with collecting(server.url, tmp_path) as collector:
         await collector.round()
     node.delete(key)
     node.xadd(key, fields, id=first)  # as it was before the trim
-    await collect(emptied.url, tmp_path)
+    await collect(server.url, tmp_path)
     assert heard(tmp_path) == {"ann": ["one", "two"]}
 
 
-async def test_trimmed_entries_are_counted_as_lost(emptied: Server, tmp_path: Path) -> None:
-    store = SessionStore.connect(emptied.url, ttl_s=600, timeout_s=5.0, waiting_events=100 * LANES)
+async def test_trimmed_entries_are_counted_as_lost(server: Server, tmp_path: Path) -> None:
+    store = SessionStore.connect(server.url, ttl_s=600, timeout_s=5.0, waiting_events=100 * LANES)
     await play(store, "ann", "first")
-    async with collecting(emptied.url, tmp_path) as collector:
+    async with collecting(server.url, tmp_path) as collector:
         await collector.round()
         await play(store, "ann", *(f"event {number}" for number in range(500)))
-        left = waiting(emptied)
+        left = waiting(server)
         assert 100 <= left < 300
         with capture_logs() as said:
             await collector.drain()
@@ -136,16 +126,16 @@ async def test_trimmed_entries_are_counted_as_lost(emptied: Server, tmp_path: Pa
 
 
 async def test_redis_that_lacks_what_was_collected_is_read_anew(
-    store: SessionStore, emptied: Server, tmp_path: Path
+    store: SessionStore, server: Server, tmp_path: Path
 ) -> None:
     """A replica that took over without the last entries, or a Redis set up anew: nothing twice, nothing left out."""
     for event_id in ("one", "two", "three"):
         await play(store, "ann", event_id)
         await asyncio.sleep(0.005)  # each in a millisecond of its own
     key = events_key(lane_of("ann"))
-    node: Any = emptied.holder(key)
+    node: Any = server.holder(key)
     entries = node.xrange(key)
-    async with collecting(emptied.url, tmp_path) as collector:
+    async with collecting(server.url, tmp_path) as collector:
         await collector.round()
         node.delete(key)
         for name, fields in entries[:2]:
@@ -158,38 +148,38 @@ async def test_redis_that_lacks_what_was_collected_is_read_anew(
             await collector.drain()
         assert said[0]["event"] == "event_log_went_back"
     assert heard(tmp_path)["ann"] == ["one", "two", "three", "other"]
-    await collect(emptied.url, tmp_path)
+    await collect(server.url, tmp_path)
     assert heard(tmp_path)["ann"] == ["one", "two", "three", "other"]
 
 
 async def test_damaged_entry_is_left_out_and_said(
-    store: SessionStore, emptied: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    store: SessionStore, server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     await play(store, "ann", "one")
     key = events_key(lane_of("ann"))
-    emptied.holder(key).xadd(key, {"e": b"junk"})
-    emptied.holder(key).xadd(key, {"other": b"junk"})
+    server.holder(key).xadd(key, {"e": b"junk"})
+    server.holder(key).xadd(key, {"other": b"junk"})
     await play(store, "ann", "two")
     with caplog.at_level(logging.ERROR), capture_logs() as said:
-        await collect(emptied.url, tmp_path)
+        await collect(server.url, tmp_path)
     assert heard(tmp_path) == {"ann": ["one", "two"]}
     assert said[-1]["unreadable"] == 2
     assert "is left out" in caplog.text
 
 
 async def test_entry_of_a_newer_segue_waits_for_a_newer_collector(
-    store: SessionStore, emptied: Server, tmp_path: Path
+    store: SessionStore, server: Server, tmp_path: Path
 ) -> None:
     await play(store, "ann", "one")
     key = events_key(lane_of("ann"))
-    emptied.holder(key).xadd(key, {"e": b"\x92\x02\x00"})
+    server.holder(key).xadd(key, {"e": b"\x92\x02\x00"})
     with pytest.raises(NewerLogEntry):
-        await collect(emptied.url, tmp_path)
+        await collect(server.url, tmp_path)
     assert heard(tmp_path) == {}
-    assert waiting(emptied) == 2
+    assert waiting(server) == 2
 
 
-async def test_days_lie_in_folders_of_their_own(store: SessionStore, emptied: Server, tmp_path: Path) -> None:
+async def test_days_lie_in_folders_of_their_own(store: SessionStore, server: Server, tmp_path: Path) -> None:
     """Cut at midnight UTC of the time of logging, across all lanes."""
     midnight_ms = 1_700_006_400_000
     logged_ms = {
@@ -200,12 +190,12 @@ async def test_days_lie_in_folders_of_their_own(store: SessionStore, emptied: Se
     for listener, times in logged_ms.items():
         await play(store, listener, "one")
         key = events_key(lane_of(listener))
-        node: Any = emptied.holder(key)
+        node: Any = server.holder(key)
         [(_, fields)] = node.xrange(key)
         node.delete(key)
         for at_ms in times:
             node.xadd(key, fields, id=f"{at_ms}-0")
-    await collect(emptied.url, tmp_path)
+    await collect(server.url, tmp_path)
     files = current_files(tmp_path)
     assert [file.path.parent.name for file in files] == [f"day=2023-11-{day}" for day in (14, 15, 16)]
     found = [(row["logged_at"].timestamp() * 1000, row["listener_id"]) for row in rows(tmp_path)]
@@ -213,54 +203,54 @@ async def test_days_lie_in_folders_of_their_own(store: SessionStore, emptied: Se
 
 
 async def test_value_of_another_type_stops_its_own_lane_only(
-    store: SessionStore, emptied: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    store: SessionStore, server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     await play(store, "ann", "one")
     key = events_key(lane_of("bob"))
     assert lane_of("bob") != lane_of("ann")
     await store.delete("bob")  # whose lane lies where the mark is now
-    node = emptied.holder(key)
+    node = server.holder(key)
     node.delete(key)
     node.set(key, "no stream")
-    await collect(emptied.url, tmp_path)
+    await collect(server.url, tmp_path)
     assert heard(tmp_path) == {"ann": ["one"]}
     assert key.decode() in caplog.text
 
 
-async def test_folder_belongs_to_one_collector(emptied: Server, tmp_path: Path) -> None:
-    async with collecting(emptied.url, tmp_path):
+async def test_folder_belongs_to_one_collector(server: Server, tmp_path: Path) -> None:
+    async with collecting(server.url, tmp_path):
         with pytest.raises(DataFolderInUse, match="collects events there"):
-            await collect(emptied.url, tmp_path)
-    await collect(emptied.url, tmp_path)
+            await collect(server.url, tmp_path)
+    await collect(server.url, tmp_path)
 
 
-async def test_folder_of_something_else_is_left_alone(emptied: Server, tmp_path: Path) -> None:
+async def test_folder_of_something_else_is_left_alone(server: Server, tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"")
     with pytest.raises(UnreadableSource, match=r"holiday\.jpg"):
-        await collect(emptied.url, tmp_path)
+        await collect(server.url, tmp_path)
     assert all_files(tmp_path) == []
     assert not (tmp_path / MANIFEST).exists()
 
 
-async def test_folder_that_cannot_be_made_is_explained(emptied: Server, tmp_path: Path) -> None:
+async def test_folder_that_cannot_be_made_is_explained(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InvalidSetting, match="folder to write events to"):
-        await collect(emptied.url, tmp_path / "file" / "events")
+        await collect(server.url, tmp_path / "file" / "events")
 
 
 async def test_file_that_cannot_be_written_leaves_everything_in_redis(
-    store: SessionStore, emptied: Server, tmp_path: Path
+    store: SessionStore, server: Server, tmp_path: Path
 ) -> None:
     """A file lies where the day's folder is to be; once it is away, nothing is missing."""
     await play(store, "ann", "one", "two")
     key = events_key(lane_of("ann"))
-    node: Any = emptied.holder(key)
+    node: Any = server.holder(key)
     day = tmp_path / f"day={day_of(int(node.xrange(key)[0][0].partition(b'-')[0]))}"
-    async with collecting(emptied.url, tmp_path) as collector:
+    async with collecting(server.url, tmp_path) as collector:
         day.write_bytes(b"in the way")
         with pytest.raises(EventLogNotWritable, match="day="):
             await collector.round()
-        assert waiting(emptied) == 2
+        assert waiting(server) == 2
         day.unlink()
         await collector.round()
     assert heard(tmp_path) == {"ann": ["one", "two"]}
@@ -285,22 +275,22 @@ async def test_redis_away_is_an_outage_and_passes(tmp_path: Path) -> None:
 
 
 async def test_node_of_a_cluster_that_is_away_stops_its_own_lanes_only(
-    store: SessionStore, emptied: Server, tmp_path: Path
+    store: SessionStore, server: Server, tmp_path: Path
 ) -> None:
-    if len(emptied.nodes) == 1:
+    if len(server.nodes) == 1:
         pytest.skip("needs a cluster")
     listeners = ("ann", "bob", "cat", "dan", "eve")
     for listener in listeners:
         await play(store, listener, "one")
-    on_node = {name: emptied.nodes.index(emptied.holder(events_key(lane_of(name)))) for name in listeners}
+    on_node = {name: server.nodes.index(server.holder(events_key(lane_of(name)))) for name in listeners}
     away = on_node["ann"]
-    emptied.nodes[away].config_set("requirepass", "secret")
+    server.nodes[away].config_set("requirepass", "secret")
     try:
-        async with collecting(emptied.url, tmp_path) as collector:
+        async with collecting(server.url, tmp_path) as collector:
             await collector.round()
             assert set(heard(tmp_path)) == {name for name, node in on_node.items() if node != away}
     finally:
-        emptied.nodes[away].config_set("requirepass", "")
-    await collect(emptied.url, tmp_path)
+        server.nodes[away].config_set("requirepass", "")
+    await collect(server.url, tmp_path)
     assert set(heard(tmp_path)) == set(listeners)
     assert len(all_files(tmp_path)) == 2

@@ -20,6 +20,7 @@ from redis.retry import Retry
 from app.errors import DataFolderInUse, InvalidSetting, SessionStoreUnavailable
 from app.stores import embedded as embedded_module
 from app.stores import folder_lock, tethered
+from app.stores.durable_files import sync
 from app.stores.embedded import LONGEST_SOCKET_PATH, EmbeddedServer, find_server
 from tests.stores.conftest import lives, until
 
@@ -88,13 +89,12 @@ def test_what_was_written_reaches_the_disk(tmp_path: Path, monkeypatch: pytest.M
     """The parts of the file are synced when they have grown."""
     monkeypatch.setattr(embedded_module, "SYNC_INTERVAL_S", 0.02)
     synced: list[Path] = []
-    to_disk = embedded_module._synced
 
     def noted(part: Path) -> None:
-        to_disk(part)
+        sync(part)
         synced.append(part)
 
-    monkeypatch.setattr(embedded_module, "_synced", noted)
+    monkeypatch.setattr(embedded_module, "sync", noted)
     with EmbeddedServer(tmp_path) as server, client_of(server.url) as client:
         until(lambda: synced)
         seen = len(synced)

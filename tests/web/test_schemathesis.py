@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from time import time
 from typing import Any
 
 import pytest
@@ -13,10 +12,8 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS
 from schemathesis.core.result import Ok
 
-from app.domain.api_keys import Scope, new_key
-from app.stores.api_keys import ApiKeyFile
 from app.web.scopes import OPEN
-from tests.e2e.service import Service
+from tests.web.locked import locked_service
 from tests.web.test_openapi import DOCUMENT
 
 # What never ends has tests of its own.
@@ -32,11 +29,8 @@ OPERATIONS = [result.ok() for result in SCHEMA.get_all_operations() if isinstanc
 @pytest.fixture(scope="module")
 def locked(model_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
     """Where a real server is, and the key to it."""
-    data_dir = tmp_path_factory.mktemp("described") / "data"
-    key, secret = new_key("schemathesis", Scope, now=time())
-    ApiKeyFile(data_dir / "api_keys.json").change(lambda ring: ring.adding(key, time()))
-    with Service(model_store, data_dir, admin_requests_per_minute="100000") as service:
-        yield str(service.http.base_url), {"Authorization": f"Bearer {secret}"}
+    with locked_service(model_store, tmp_path_factory.mktemp("described") / "data") as (service, headers):
+        yield str(service.http.base_url), headers
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
-from time import time
 from typing import Any
 
 import pytest
@@ -17,9 +16,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.errors import FlakyStrategyDefinition
 from schemathesis.checks import CHECKS
 
-from app.domain.api_keys import Scope, new_key
-from app.stores.api_keys import ApiKeyFile
-from tests.e2e.service import Service
+from tests.web.locked import locked_service
 from tests.web.test_openapi import DOCUMENT
 from tests.web.test_schemathesis import BETWEEN_FIELDS, ENDLESS, UNTOLD
 
@@ -86,15 +83,12 @@ SCHEMA = schemathesis.openapi.from_dict(linked()).exclude(path_regex=f"{ENDLESS}
 @pytest.fixture(scope="module")
 def locked(model_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
     """Where a real server is, and the key to it."""
-    data_dir = tmp_path_factory.mktemp("stateful") / "data"
-    key, secret = new_key("schemathesis", Scope, now=time())
-    ApiKeyFile(data_dir / "api_keys.json").change(lambda ring: ring.adding(key, time()))
-    with Service(model_store, data_dir, admin_requests_per_minute="100000") as service:
-        yield str(service.http.base_url), {"Authorization": f"Bearer {secret}"}
+    with locked_service(model_store, tmp_path_factory.mktemp("stateful") / "data") as (service, headers):
+        yield str(service.http.base_url), headers
         assert "Traceback" not in service.log
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_calls_that_follow_each_other_are_answered_as_described(locked: tuple[str, dict[str, str]]) -> None:
     """Schemathesis' own state machine, with every check that holds for single calls."""
     base_url, headers = locked
