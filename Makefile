@@ -19,6 +19,8 @@ MINUTES ?= 3
 STORE ?= model_store
 # Test processes side by side. One thread each: on a busy core two threads of a matrix product wait for each other.
 TEST_JOBS ?= auto
+# Tests start over a hundred processes; where the surroundings forbid bytecode, each would compile the code anew.
+TESTS := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 .PHONY: run test test-faults test-kills lint types format docs bench bench-quality bench-serving demo-day pictures clean demo help
 
@@ -36,10 +38,10 @@ run: $(READY) ## train a demo model if none is published, then serve on PORT
 	$(BIN)/segue up --port $(PORT) $(if $(DATA),--data $(DATA))
 
 test: $(READY) ## run every test but the long ones
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
+	$(TESTS) -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
 
 test-faults: $(READY) ## break everything the service stands on, and all that takes long; some minutes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "faults or long"
+	$(TESTS) -m "faults or long"
 
 test-kills: $(READY) ## kill workers and the session store under load; MINUTES=3
 	$(BIN)/python -m tests.faults.kills --minutes $(MINUTES)

@@ -30,14 +30,14 @@ def one_thread() -> Iterator[None]:
     use_threads(before)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("recipe") / "tiny.toml"
     path.write_text(f'name = "tiny"\n{TINY}', "utf-8")
     return path
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def results(tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of results of the benchmark, run over some sessions of the demo."""
     folder = tmp_path_factory.mktemp("results")
@@ -47,6 +47,6 @@ def results(tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def records(results: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (results / "quality.jsonl").read_text("utf-8").splitlines()]
