@@ -96,6 +96,10 @@ class LabelsChanged(LabelConflict):
     """The labels are at another version than the one that was to be changed."""
 
 
+class PromotedBefore(LabelConflict):
+    """A training run has promoted what it published; whoever moved the label since is not overruled."""
+
+
 class TrackExists(Conflict):
     """A track to be added has the id of one the catalogue holds."""
 

@@ -1,4 +1,4 @@
-"""Kills a process at its first step on the file system, then at its second, and so on to the last.
+"""Kills a process at its first step, on the file system above all, then at its second, and so on to the last.
 
 A step is what Python is about to do to something below a folder: open it to write, make, rename, change or remove it
 (its audit events), or wait until it is on the disk. SIGKILL, so nothing is tidied up. Knows nothing of what the process
@@ -48,7 +48,8 @@ class Outcome:
 class Stepwise:
     """A process that imports `module`, calls its `prepare` with a folder, and forks a child for each piece of work.
 
-    So what is imported late is imported once. Use it as a context manager.
+    So what is imported late is imported once. A `count_also` of the module is told, in each child, what to call before
+    steps that are none on the file system. Use it as a context manager.
     """
 
     def __init__(self, module: str) -> None:
@@ -104,6 +105,8 @@ def answer(module: str) -> None:
             watch = _Watch(Path(folder), int(kill_before), telling)
             sys.addaudithook(watch)
             os.fsync = watch.counting(os.fsync)  # type: ignore[assignment]
+            if hasattr(works, "count_also"):
+                works.count_also(watch.step)
             try:
                 getattr(works, work)(Path(folder))
             except BaseException as error:
@@ -127,16 +130,17 @@ class _Watch:
         """Return `fsync`, counted: it is no audit event."""
 
         def counted(opened: int) -> None:
-            self._step("os.fsync", str(Path(f"/proc/self/fd/{opened}").readlink()))
+            self.step("os.fsync", str(Path(f"/proc/self/fd/{opened}").readlink()))
             fsync(opened)
 
         return counted
 
     def __call__(self, event: str, args: tuple[object, ...]) -> None:
         if self._is_step(event, args):
-            self._step(event, str(args[0]))
+            self.step(event, str(args[0]))
 
-    def _step(self, event: str, path: str) -> None:
+    def step(self, event: str, path: str) -> None:
+        """Count what is about to happen to a path; end the process where it is this one's turn."""
         self.steps += 1
         if self.steps == self.kill_before:
             self._telling.write(f"killed {event} {path.removeprefix(self._folder)}")

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from app.commands.run_watch import RunWatch
 from app.commands.team_run import carry_out_together
 from app.domain.training_runs import Learns, RunState, TrainingRun
-from app.errors import InvalidRequest, JobsUnavailable, SegueError
+from app.errors import InvalidRequest, JobsUnavailable, PromotedBefore, SegueError
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
 from app.stores.depots import open_depot
@@ -123,11 +123,12 @@ class Retraining:
         return ended_with(self._watch.run, manifest, time())
 
     def _promote(self, checkpoint_id: str) -> None:
-        labels = self._store.labels()
-        if checkpoint_id in (labels.stable, *labels.history):
-            return  # by the attempt before; what was made stable since then is not to be taken away
-        self._store.promote("stable", checkpoint_id)
-        self._watch.note(f"{checkpoint_id} is promoted to stable")
+        try:
+            self._store.promote_by_run(checkpoint_id, self._run.run_id)
+        except PromotedBefore:
+            self._watch.note(f"{checkpoint_id} was promoted before; where the label is now is left as it is")
+        else:
+            self._watch.note(f"{checkpoint_id} is promoted to stable")
 
     def _dataset(self) -> "Dataset":
         """Return what is learned; an attempt that goes on learns what the one before did."""

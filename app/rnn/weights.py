@@ -5,7 +5,6 @@ Knows nothing of manifests or folders; it is told the network's configuration an
 
 import json
 import math
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from app.errors import CorruptCheckpoint, IncompatibleCheckpoint
 from app.rnn.network import NetworkConfig, RecurrentNetwork
-
-# A header states name, type, shape and place of each tensor, about 100 bytes a tensor; our networks have dozens.
-MAX_HEADER_BYTES = 2**20
+from app.rnn.weights_header import PREFIX_BYTES, header_length
 
 TABLES = ("input_table", "output_table")
 """What grows with the catalogue and may be stored in half precision."""
@@ -85,13 +82,7 @@ def _check_header(path: Path) -> dict[str, tuple[int, ...]]:
     """Return name -> shape as the file's header states them, without touching the tensors."""
     try:
         with path.open("rb") as file:
-            prefix = file.read(8)
-            length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
-            if not 2 <= length <= MAX_HEADER_BYTES:
-                raise CorruptCheckpoint(
-                    f"Expected a header of 2 to {MAX_HEADER_BYTES} bytes in {path.name}, it claims {length}."
-                )
-            header = json.loads(file.read(length))
+            header = json.loads(file.read(header_length(path.name, file.read(PREFIX_BYTES))))
     except OSError as error:
         raise CorruptCheckpoint(f"{path.name} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:

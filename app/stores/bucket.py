@@ -16,6 +16,7 @@ import obstore
 from obstore.exceptions import (
     AlreadyExistsError,
     BaseError,
+    InvalidPathError,
     NotModifiedError,
     PreconditionError,
 )
@@ -108,11 +109,26 @@ class Bucket:
         with self._answering(f"write {name}"):
             obstore.put(self._patient, name, path)
 
-    def download(self, name: str, path: Path) -> str | None:
-        """Write an object as a file, piece by piece; return the SHA-256 of what came, None where there is no object."""
+    def size(self, name: str) -> int | None:
+        """Return how many bytes an object has; None where there is none."""
+        with self._answering(f"look for {name}"):
+            try:
+                return obstore.head(self._patient, name)["size"]
+            except FileNotFoundError:
+                return None
+
+    def beginning(self, name: str, length: int) -> bytes:
+        """Return the first bytes of an object that has any; nothing where there is none."""
         with self._answering(f"read {name}"):
             try:
-                size = obstore.head(self._patient, name)["size"]
+                return bytes(obstore.get_range(self._patient, name, start=0, length=length))
+            except FileNotFoundError:
+                return b""
+
+    def download(self, name: str, path: Path, size: int) -> str | None:
+        """Write an object of `size` bytes as a file, piece by piece; return its SHA-256, None where there is none."""
+        with self._answering(f"read {name}"):
+            try:
                 digest = hashlib.sha256()
                 with path.open("wb") as file:
                     for start in range(0, size, PIECE_BYTES):
@@ -142,6 +158,13 @@ class Bucket:
     def _answering(self, doing: str) -> Iterator[None]:
         try:
             yield
+        except InvalidPathError as error:
+            reason = str(error).splitlines()[0]
+            raise ModelStoreUnavailable(
+                f"Expected names like those Segue gives in {self.url}, got one that could lead elsewhere: {reason} "
+                "Remove that object (`aws s3api delete-object`); until then nothing can be listed there.",
+                retry_after_s=5,
+            ) from error
         except BaseError as error:
             # Further lines are the library's own account of the request.
             reason = str(error).splitlines()[0]

@@ -18,6 +18,7 @@ from secrets import token_hex
 from app.errors import CheckpointError, CorruptCheckpoint, UnknownCheckpoint
 from app.rnn.checkpoint_files import MANIFEST_FILE
 from app.rnn.manifest import CHECKPOINT_ID, Manifest, read_manifest
+from app.rnn.weights_header import PREFIX_BYTES, header_length
 from app.stores.bucket import Bucket, Listed
 from app.stores.bucket_labels import BucketLabels
 from app.stores.checkpoint_cache import CheckpointCache
@@ -74,8 +75,12 @@ class BucketDepot:
             self._manifests[checkpoint_id] = self._read_manifest(checkpoint_id)[0]
         manifest = self._manifests[checkpoint_id]
         if missing := manifest.files.keys() - self._listed.get(checkpoint_id, {}).keys():
-            raise CorruptCheckpoint(f"{min(missing)} of {checkpoint_id} is missing; publish or copy it again.")
+            raise _missing(checkpoint_id, min(missing))
         return manifest
+
+    def has(self, checkpoint_id: str) -> bool:
+        """Tell whether a checkpoint has a manifest."""
+        return self._bucket.exists(f"{checkpoint_id}/{MANIFEST_FILE}")
 
     def folder(self, checkpoint_id: str) -> Path:
         """Return a checkpoint's folder in the cache, fetched if it is not there or not whole."""
@@ -110,7 +115,7 @@ class BucketDepot:
 
         def checked(labels: Labels, removing: frozenset[str]) -> Labels:
             # Pruning writes to the labels what it is about to remove, so one of the two sees the other.
-            if needs is not None and (needs in removing or not self._bucket.exists(f"{needs}/{MANIFEST_FILE}")):
+            if needs is not None and (needs in removing or not self.has(needs)):
                 raise UnknownCheckpoint(f"Checkpoint {needs} was removed in the meantime. Promote another.")
             return replace(change(labels), version=labels.version + 1)
 
@@ -144,8 +149,8 @@ class BucketDepot:
 
         def doomed(labels: Labels, removing: frozenset[str]) -> frozenset[str]:
             ids = self.ids()
-            # What another pruner is removing, or left when it died, is not taken back.
-            return frozenset(ids) - kept_by(labels, ids, newest) | removing.intersection(ids)
+            # What another pruner is removing, or left half removed when it died, is not taken back.
+            return frozenset(ids) - kept_by(labels, ids, newest) | removing.intersection(self._listed)
 
         removed = sorted(self._labels.doom(doomed), reverse=True)
         long_ago = datetime.now(UTC) - LEFT_AFTER
@@ -172,16 +177,32 @@ class BucketDepot:
     def _fetch(self, checkpoint_id: str) -> Path:
         """Download a checkpoint aside, hash what came, and only then show it in the cache."""
         manifest, content = self._read_manifest(checkpoint_id)
+        sizes = {name: self._measured(checkpoint_id, name) for name in sorted(manifest.files)}
+        self._cache.check_room(checkpoint_id, sum(sizes.values()))
         with self._cache.writing() as folder:
             (folder / MANIFEST_FILE).write_bytes(content)
             for name, expected in sorted(manifest.files.items()):
                 (folder / name).parent.mkdir(exist_ok=True)
-                came = self._bucket.download(f"{checkpoint_id}/{name}", folder / name)
-                if came is None:
-                    raise CorruptCheckpoint(f"{name} of {checkpoint_id} is missing; publish or copy it again.")
+                came = self._bucket.download(f"{checkpoint_id}/{name}", folder / name, sizes[name])
                 if came != expected:
+                    if came is None:
+                        raise _missing(checkpoint_id, name)
                     raise CorruptCheckpoint(
                         f"{name} of {checkpoint_id} was changed or cut short: expected SHA-256 {expected[:12]}…, got "
                         f"{came[:12]}…; publish or copy it again."
                     )
             return self._cache.keep(folder, manifest, self.labels_seen().ids)
+
+    def _measured(self, checkpoint_id: str, name: str) -> int:
+        """Return how many bytes a file has; what states a header that nobody would read is not even downloaded."""
+        size = self._bucket.size(f"{checkpoint_id}/{name}")
+        if size is None:
+            raise _missing(checkpoint_id, name)
+        if name.endswith(".safetensors"):
+            prefix = self._bucket.beginning(f"{checkpoint_id}/{name}", min(size, PREFIX_BYTES)) if size else b""
+            header_length(f"{name} of {checkpoint_id}", prefix)
+        return size
+
+
+def _missing(checkpoint_id: str, name: str) -> CorruptCheckpoint:
+    return CorruptCheckpoint(f"{name} of {checkpoint_id} is missing; publish or copy it again.")

@@ -5,6 +5,7 @@ Knows nothing of where checkpoints come from.
 """
 
 import os
+import shutil
 from collections.abc import Collection
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -55,6 +56,14 @@ class CheckpointCache:
         place = self.root / FETCHING
         place.mkdir(parents=True, exist_ok=True)
         return locked(place / checkpoint_id)
+
+    def check_room(self, checkpoint_id: str, size: int) -> None:
+        """Raise CheckpointError where the disk has no room for so many bytes; events and sessions need it, too."""
+        if (free := shutil.disk_usage(self.root).free) < size:
+            raise CheckpointError(
+                f"Expected room for the {size:,} bytes of {checkpoint_id} in {self.root}, got {free:,}. Make room, or "
+                "look whether somebody put something else into the bucket."
+            )
 
     def writing(self) -> AbstractContextManager[Path]:
         """Make a hidden folder to write a checkpoint into."""

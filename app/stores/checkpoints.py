@@ -15,7 +15,7 @@ from app.rnn.checkpoint_files import SEARCH_FILE
 from app.rnn.manifest import CHECKPOINT_ID, Manifest, read_manifest
 from app.stores.depot import Depot
 from app.stores.folder_depot import FolderDepot
-from app.stores.labels import LABELS, Labels, check_label, check_pointing, pointed, rolled_back
+from app.stores.labels import LABELS, Labels, check_label, check_pointing, pointed, promoted_by_run, rolled_back
 from app.stores.verified import check_unless_verified
 
 if TYPE_CHECKING:
@@ -95,17 +95,22 @@ class CheckpointStore:
         for a rejected checkpoint unless `force`d, UnknownCheckpoint or CorruptCheckpoint for one that cannot serve.
         """
         check_pointing(label, traffic_percent)
-        # Hashing a large checkpoint takes a while, and it cannot change: others need not wait for it.
-        manifest = self._whole(checkpoint_id)
-        if not manifest.accepted and not force:
-            raise WorseThanBaseline(
-                f"Expected an accepted checkpoint, got {checkpoint_id}, rejected because: {manifest.reason} "
-                "Train a better one, or promote it with force."
-            )
+        self._check_promotable(checkpoint_id, force=force)
         return self._depot.change_labels(
             lambda labels: pointed(labels, label, checkpoint_id, traffic_percent),
             expected_version=expected_version,
             needs=checkpoint_id,
+        )
+
+    def promote_by_run(self, checkpoint_id: str, run_id: str) -> Labels:
+        """Point `stable` at what a training run published, once for each run; return the new labels.
+
+        Raises PromotedBefore where the run did so in an attempt before, whatever has become of the label since, and
+        what `promote` raises.
+        """
+        self._check_promotable(checkpoint_id)
+        return self._depot.change_labels(
+            lambda labels: promoted_by_run(labels, checkpoint_id, run_id), expected_version=None, needs=checkpoint_id
         )
 
     def rollback(self, label: str = "stable", *, expected_version: int | None = None) -> Labels:
@@ -127,10 +132,10 @@ class CheckpointStore:
             if (labelled := self.labels().named(name)) is None:
                 raise UnknownCheckpoint(f"No checkpoint is labelled {name}. Promote one with `segue models promote`.")
             name = labelled
-        if self._depot.is_at_hand(name):
+        if CHECKPOINT_ID.fullmatch(name) and (self._depot.is_at_hand(name) or self._depot.has(name)):
             return name
         ids = self.ids() if _NAME.fullmatch(name) else []
-        found = [name] if name in ids else [one for one in ids if one.startswith(name) or one.endswith(f"-{name}")]
+        found = [one for one in ids if one.startswith(name) or one.endswith(f"-{name}")]
         if len(found) != 1:
             came = f"which names {len(found)} of {len(ids)}" if found else f"which is none of the {len(ids)} there are"
             raise UnknownCheckpoint(
@@ -210,8 +215,17 @@ class CheckpointStore:
         gone = {name for name, one in found.items() if isinstance(one, CheckpointError)} - set(self.ids())
         return {name: one for name, one in found.items() if name not in gone}
 
+    def _check_promotable(self, checkpoint_id: str, *, force: bool = False) -> None:
+        # Hashing a large checkpoint takes a while, and it cannot change: others need not wait for it.
+        manifest = self._whole(checkpoint_id)
+        if not manifest.accepted and not force:
+            raise WorseThanBaseline(
+                f"Expected an accepted checkpoint, got {checkpoint_id}, rejected because: {manifest.reason} "
+                "Train a better one, or promote it with force."
+            )
+
     def _whole(self, checkpoint_id: str) -> Manifest:
-        if not CHECKPOINT_ID.fullmatch(checkpoint_id) or checkpoint_id not in self.ids():
+        if not CHECKPOINT_ID.fullmatch(checkpoint_id) or not self._depot.has(checkpoint_id):
             raise UnknownCheckpoint(
                 f"Expected the id of a published checkpoint, got {checkpoint_id!r}. `segue models list` shows them."
             )

@@ -27,6 +27,9 @@ class Depot(Protocol):
     def ids(self) -> builtins.list[str]:
         """Return the ids of all that look published, newest first."""
 
+    def has(self, checkpoint_id: str) -> bool:
+        """Tell whether a checkpoint of this whole id looks published, whatever else is in the depot."""
+
     def is_at_hand(self, checkpoint_id: str) -> bool:
         """Tell whether a checkpoint can be read without asking anybody else."""
 

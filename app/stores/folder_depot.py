@@ -42,10 +42,14 @@ class FolderDepot:
             names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
         return sorted((name for name in names if CHECKPOINT_ID.fullmatch(name)), reverse=True)
 
-    def is_at_hand(self, checkpoint_id: str) -> bool:
+    def has(self, checkpoint_id: str) -> bool:
         """Tell whether a checkpoint's folder is there."""
         folder = self.folder(checkpoint_id)
         return CHECKPOINT_ID.fullmatch(checkpoint_id) is not None and folder.is_dir() and not folder.is_symlink()
+
+    def is_at_hand(self, checkpoint_id: str) -> bool:
+        """Tell whether a checkpoint's folder is there: on this machine it always is."""
+        return self.has(checkpoint_id)
 
     def manifest(self, checkpoint_id: str) -> Manifest:
         """Return the manifest of a checkpoint whose files are all there; raise CheckpointError."""

@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from app.errors import CorruptCheckpoint, InvalidRequest, LabelsChanged, UnknownCheckpoint
+from app.errors import CorruptCheckpoint, InvalidRequest, LabelsChanged, PromotedBefore, UnknownCheckpoint
 from app.rnn.manifest import CHECKPOINT_ID
 
 LABELS_FILE = "labels.json"
 HISTORY_LENGTH = 100
+# There is one run at a time; of several services that share a store, one each.
+RUNS_LENGTH = 20
 
 Label = Literal["stable", "canary", "shadow"]
 LABELS: tuple[Label, ...] = get_args(Label)
@@ -29,13 +31,17 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What serves: `version` counts the changes, `history` holds what was stable before, oldest first."""
+    """What serves: `version` counts the changes, `history` holds what was stable before, oldest first.
+
+    `runs` are the training runs that have promoted what they published, the last of them last: none does so twice.
+    """
 
     version: int = 0
     stable: str | None = None
     canary: Canary | None = None
     shadow: str | None = None
     history: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
 
     def named(self, label: str) -> str | None:
         """Return the id a label points at, if any."""
@@ -63,6 +69,7 @@ class Labels:
             "canary": canary,
             "shadow": self.shadow,
             "history": list(self.history),
+            "runs": list(self.runs),
         }
 
     @classmethod
@@ -76,6 +83,7 @@ class Labels:
                 canary=canary and Canary(_id(canary["id"]), _percent(canary["traffic_percent"])),
                 shadow=_id_or_none(fields["shadow"]),
                 history=tuple(_id(past) for past in fields["history"]),
+                runs=tuple(_run(run) for run in fields.get("runs", ())),
             )
         except (KeyError, TypeError, InvalidRequest) as error:
             raise CorruptCheckpoint(f"{LABELS_FILE} does not hold labels ({error!r}); restore it.") from error
@@ -128,6 +136,18 @@ def pointed(labels: Labels, label: str, checkpoint_id: str, traffic_percent: flo
             return replace(labels, stable=checkpoint_id, history=history)
 
 
+def promoted_by_run(labels: Labels, checkpoint_id: str, run_id: str) -> Labels:
+    """Return the labels with `stable` pointed at what a training run published; raise PromotedBefore if it did so.
+
+    That it did is written with the label itself: whatever has become of the label since, another attempt of the same
+    run sees it, and leaves it alone.
+    """
+    if run_id in labels.runs:
+        raise PromotedBefore(f"Expected a training run that has promoted nothing yet, got {run_id!r}, which has.")
+    runs = (*labels.runs, _run(run_id))[-RUNS_LENGTH:]
+    return replace(pointed(labels, "stable", checkpoint_id, None), runs=runs)
+
+
 def rolled_back(labels: Labels, label: str, is_whole: Callable[[str], bool]) -> Labels:
     """Return the labels with `stable` at what it was before, or without `canary` or `shadow`.
 
@@ -169,6 +189,12 @@ def check_label(label: str) -> None:
 def _id(value: Any) -> str:
     if not isinstance(value, str) or not CHECKPOINT_ID.fullmatch(value):
         raise InvalidRequest(f"Expected an id like 20261122T101500Z-3f9c1a, got {value!r}.")
+    return value
+
+
+def _run(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise InvalidRequest(f"Expected the id of a training run, got {value!r}.")
     return value
 
 

@@ -18,6 +18,7 @@ from app.serving.training_upkeep import MOST_ATTEMPTS, TrainingUpkeep
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
 from tests.emulator import ROOT
+from tests.serving.conftest import draft
 
 TRACKS = 60
 
@@ -105,6 +106,26 @@ def test_what_was_published_before_the_kill_is_told_once(settings: Settings, kil
     assert store.ids() == [published], "not twice"
     labels = store.labels()
     assert (labels.version, labels.stable) == (1, published), "promoted once"
+
+
+@pytest.mark.faults
+@pytest.mark.long
+def test_an_operator_who_rolled_back_what_a_killed_run_had_promoted_is_not_overruled(settings: Settings) -> None:
+    """However little time passed between the run's promotion, its being killed, and its next attempt."""
+    worker, store = Worker(settings), CheckpointStore(settings.checkpoint_cache.parent / "store")
+    served = store.publish(draft(1)).checkpoint_id
+    store.promote("stable", served)
+    run = worker.training.begin_now(TrainingAsk(recipe="tiny", promote=True))
+    worker.carry_out(run.run_id, killed_at="run.json-")
+    published = str(store.labels().stable)
+    assert published != served
+    assert store.rollback().stable == served
+    worker.after_kill(run.run_id)
+    worker.carry_out(run.run_id)
+    ended = worker.runs.get(run.run_id)
+    assert (ended.state, ended.checkpoint_id) == (RunState.PUBLISHED, published)
+    labels = store.labels()
+    assert (labels.version, labels.stable) == (3, served)
 
 
 def test_a_run_whose_last_attempt_published_has_not_failed(settings: Settings) -> None:

@@ -167,7 +167,7 @@ def test_what_is_damaged_in_the_bucket_is_refused_by_name(
     replace(f"{one}/{WEIGHTS_FILE}", b"not what was published")
     bucket.remove([f"{two}/{WEIGHTS_FILE}"])
     replace(f"{three}/{MANIFEST_FILE}", b"{}")
-    for name, reason in ((one, "changed or cut short"), (two, "missing"), (three, "format_version")):
+    for name, reason in ((one, r"it claims .*; publish or copy it again"), (two, "missing"), (three, "format_version")):
         with pytest.raises(CheckpointError, match=reason):
             other.load(name)
         with pytest.raises(CheckpointError, match=reason):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from app.errors import PromotedBefore
 from app.stores.checkpoints import CheckpointStore
 from app.stores.labels import Labels
 from tests.rnn.drafts import new_draft
@@ -34,6 +35,10 @@ def put_stable(root: Path) -> None:
 
 def put_canary(root: Path) -> None:
     CheckpointStore(root).promote("canary", CheckpointStore(root).ids()[0], traffic_percent=20)
+
+
+def promote_by_run(root: Path) -> None:
+    CheckpointStore(root).promote_by_run(CheckpointStore(root).ids()[0], "run-1")
 
 
 def roll_back(root: Path) -> None:
@@ -128,3 +133,24 @@ def test_a_label_writer_killed_before_any_step_has_written_all_or_nothing(
         assert CheckpointStore(root).labels().version == seen[-1].version + 1, "the next writer starts"
     assert set(seen) <= {before, after}
     assert before in seen
+
+
+def test_a_run_killed_before_any_step_of_its_promotion_never_overrules_who_rolled_it_back(
+    store: Path, tmp_path: Path, stepwise: Stepwise
+) -> None:
+    """What was promoted was promoted by its first attempt; where the label was not written, the second writes it."""
+    before = CheckpointStore(store).labels()
+    attempts = []
+    for root, _ in after_each_step("promote_by_run", store, tmp_path, stepwise):
+        again = CheckpointStore(root)
+        attempts.append(again.labels() != before)
+        if attempts[-1]:
+            assert again.rollback().stable == before.stable
+            with pytest.raises(PromotedBefore):
+                promote_by_run(root)
+            assert again.labels().stable == before.stable
+        else:
+            promote_by_run(root)
+            assert again.labels().stable == again.ids()[0]
+    assert attempts == sorted(attempts)
+    assert set(attempts) == {False, True}

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from app.errors import CorruptCheckpoint, InvalidRequest, LabelConflict, UnknownCheckpoint, WorseThanBaseline
+from app.errors import (
+    CorruptCheckpoint,
+    InvalidRequest,
+    LabelConflict,
+    PromotedBefore,
+    UnknownCheckpoint,
+    WorseThanBaseline,
+)
 from app.rnn.checkpoint_files import CATALOGUE_FILE, MANIFEST_FILE, WEIGHTS_FILE, content_hash, file_sha256
 from app.rnn.checkpoint_files import SEARCH_FILE as SEARCH
 from app.rnn.manifest import Manifest, Probe
@@ -63,6 +70,30 @@ def test_promoting_remembers_what_was_stable_and_rolling_back_returns_to_it(tmp_
     with pytest.raises(UnknownCheckpoint, match="go back"):
         CheckpointStore(tmp_path).rollback()
     assert CheckpointStore(tmp_path).labels().version == 5
+
+
+def test_a_training_run_promotes_once_whatever_becomes_of_the_label(tmp_path: Path, ids: list[str]) -> None:
+    store = CheckpointStore(tmp_path)
+    store.promote("stable", ids[0])
+    assert store.promote_by_run(ids[1], "run-1").history == (ids[0],)
+    assert store.rollback() == Labels(version=3, stable=ids[0], runs=("run-1",))
+    for published in ids[1:3]:
+        with pytest.raises(PromotedBefore, match="run-1"):
+            store.promote_by_run(published, "run-1")
+    assert store.labels().version == 3
+    assert store.promote_by_run(ids[1], "run-2").runs == ("run-1", "run-2")
+    for number in range(3, 60):
+        store.promote_by_run(ids[0], f"run-{number}")
+    assert store.labels().runs == tuple(f"run-{number}" for number in range(40, 60))
+    with pytest.raises(WorseThanBaseline):
+        store.promote_by_run(publish(tmp_path, 9, accepted=False), "run-60")
+
+
+def test_labels_of_before_name_no_runs(tmp_path: Path) -> None:
+    fields = Labels(version=3).to_dict()
+    del fields["runs"]
+    (tmp_path / LABELS_FILE).write_text(json.dumps(fields))
+    assert CheckpointStore(tmp_path).labels() == Labels(version=3)
 
 
 def test_promoting_what_is_stable_again_adds_nothing_to_the_way_back(tmp_path: Path, ids: list[str]) -> None:
@@ -177,6 +208,8 @@ def test_readers_never_see_half_a_change(tmp_path: Path, ids: list[str]) -> None
         json.dumps({**Labels().to_dict(), "history": [3]}),
         json.dumps({**Labels().to_dict(), "canary": {"id": "20261122T101500Z-3f9c1a", "traffic_percent": "all"}}),
         json.dumps({**Labels().to_dict(), "canary": 3}),
+        json.dumps({**Labels().to_dict(), "runs": [7]}),
+        json.dumps({**Labels().to_dict(), "runs": 7}),
     ],
 )
 def test_labels_that_are_none_are_refused(tmp_path: Path, ids: list[str], content: str) -> None:
