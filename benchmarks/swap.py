@@ -5,8 +5,9 @@
 Every listener in the session store carries a hidden state of the first checkpoint; under the second each is replayed at
 its next event. Requests come at fixed times, from listeners drawn evenly, so nearly each of them after the swap is a
 replay. Then stable returns, moved by another process as `segue models rollback` is, and it is told how long it takes
-until the last worker has followed. Exit code 1 when a request failed, or when p99 after the swap is more than CHECK
-times that before.
+until the last worker has followed. Beside the times stands the processor time that the service took for each request:
+it says the same on a machine that is busy with something else. Exit code 1 when a request failed, or when p99 after the
+swap is more than CHECK times that before.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from app.stores.checkpoints import CheckpointStore
 from app.stores.embedded import running_server
 from benchmarks.serving_listeners import popular_first, who_listened, write_lines
 from benchmarks.serving_load import Load
+from benchmarks.serving_processes import taken
 from tests.e2e.service import Service
 from tests.rnn.drafts import new_draft
 
@@ -44,7 +46,7 @@ PATIENCE_S = 60.0
 
 @dataclass(frozen=True)
 class Window:
-    """The answers of one stretch of time."""
+    """The answers of one stretch of time, and the processor time that the service took for each."""
 
     name: str
     requests: int
@@ -52,6 +54,7 @@ class Window:
     p99_ms: float
     longest_ms: float
     failed: int
+    cpu_ms: float
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -103,13 +106,29 @@ def measure(folder: Path, asked: argparse.Namespace) -> tuple[list[Window], floa
             caller.stdin.close()
             swap = threading.Timer(asked.seconds, _swap, (f"{service.http.base_url}", second))
             swap.start()
+            cpu_ms = _cpu_ms(service, asked)
             assert caller.stdout is not None
             answered = json.loads(caller.stdout.read())
             swap.join()
         now_serves = service.http.get("/v1/models/labels").json()["stable"]
         assert now_serves == second, now_serves
         followed_s = _followed(service, store, asked.workers)
-    return _windows(answered, asked.seconds), followed_s
+    return _windows(answered, asked.seconds, cpu_ms), followed_s
+
+
+def _cpu_ms(service: Service, asked: argparse.Namespace) -> list[float]:
+    """Wait for the end of each window; return the processor time a request took in it, in milliseconds."""
+    began = time.monotonic()
+    spent, asked_for = [_spent_s(service)], [0.0]
+    for end_s in (asked.seconds - 1.0, asked.seconds + FIRST_S, 3 * asked.seconds):
+        time.sleep(max(0.0, began + end_s - time.monotonic()))
+        spent.append(_spent_s(service))
+        asked_for.append((time.monotonic() - began) * asked.rate)
+    return (np.diff(spent) / np.diff(asked_for) * 1e3).tolist()
+
+
+def _spent_s(service: Service) -> float:
+    return taken([service.pid, *service.descendants])["server"].cpu_s
 
 
 def _followed(service: Service, store: CheckpointStore, workers: int) -> float:
@@ -131,25 +150,25 @@ def _swap(url: str, checkpoint_id: str) -> None:
     httpx.put(f"{url}/v1/models/labels/stable", json=body, headers={"If-Match": "*"}, timeout=60).raise_for_status()
 
 
-def _windows(answered: dict[str, list[float]], swapped_s: float) -> list[Window]:
+def _windows(answered: dict[str, list[float]], swapped_s: float, cpu_ms: list[float]) -> list[Window]:
     due, took = np.array(answered["due_s"]), np.array(answered["latencies_ms"])
     failed = np.array(answered["statuses"]) != httpx.codes.OK
     edges = (0.0, swapped_s - 1.0, swapped_s + FIRST_S, np.inf)
     windows = []
-    for name, begin, end in zip(WINDOWS, edges, edges[1:], strict=False):
+    for name, begin, end, cost in zip(WINDOWS, edges, edges[1:], cpu_ms, strict=False):
         inside = (due >= begin) & (due < end)
         p50, p99, longest = np.percentile(took[inside & ~failed], (50, 99, 100)).tolist()
-        windows.append(Window(name, int(inside.sum()), p50, p99, longest, int((inside & failed).sum())))
+        windows.append(Window(name, int(inside.sum()), p50, p99, longest, int((inside & failed).sum()), cost))
     return windows
 
 
 def _show(windows: list[Window], followed_s: float, asked: argparse.Namespace) -> None:
     table = Table(title=f"A swap under {asked.rate:.0f} requests a second, {asked.listeners:,} listeners in the store")
-    for title in ("", "requests", "p50 ms", "p99 ms", "longest ms", "failed"):
+    for title in ("", "requests", "p50 ms", "p99 ms", "longest ms", "failed", "cpu ms each"):
         table.add_column(title, justify="right" if title else "left")
     for window in windows:
         figures = (f"{value:.1f}" for value in (window.p50_ms, window.p99_ms, window.longest_ms))
-        table.add_row(window.name, f"{window.requests:,}", *figures, str(window.failed))
+        table.add_row(window.name, f"{window.requests:,}", *figures, str(window.failed), f"{window.cpu_ms:.2f}")
     busy = os.getloadavg()[0]
     print(f"every worker followed a rollback {followed_s:.2f} s after it (promised: 2)")
     Console(highlight=False).print(table, f"load {busy:.1f} on {os.cpu_count()} cores, {platform.machine()}")
