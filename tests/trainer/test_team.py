@@ -39,6 +39,10 @@ RECIPES = {
 
 Play = Callable[[Team, Path], object]
 
+# What takes long to import is imported once, by the process that all are forked from.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["app.trainer.training", "torch._dynamo"])
+
 
 def ring() -> Dataset:
     """Sessions in which each track is followed by one other, most of the time."""
@@ -70,8 +74,7 @@ def _process(rank: int, port: int, play: Play, folder: Path) -> None:
 def together(play: Play, folder: Path) -> list[object]:
     """Play one function in two processes; return what each made of it, or what it refused."""
     port = free_port()
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_process, args=(rank, port, play, folder)) for rank in range(2)]
+    processes = [PROCESSES.Process(target=_process, args=(rank, port, play, folder)) for rank in range(2)]
     for process in processes:
         process.start()
     for process in processes:
@@ -134,7 +137,6 @@ def _resumed(team: Team, folder: Path) -> object:
     return train(ring(), SMALL, folder / "run", resume=True, team=team).network.state_dict()
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(400)  # starts processes that import torch
 def test_when_one_process_is_lost_the_others_say_so_and_the_run_goes_on(tmp_path: Path) -> None:
     lead, other = together(_interrupted, tmp_path)
