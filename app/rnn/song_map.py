@@ -5,7 +5,6 @@ Popular is what is probable before anything was heard. Knows nothing of files, n
 
 import numpy as np
 import torch
-from scipy.cluster.vq import kmeans, vq
 from torch import Tensor
 
 from app.domain.catalogue import Catalogue
@@ -45,6 +44,9 @@ def _popular(network: RecurrentNetwork) -> Tensor:
 def _clusters(found: Tensor) -> list[int]:
     if len(found) < CLUSTERS:
         return [0] * len(found)
+    # Imported where it is needed, at publish: a worker that only answers would be ready a second later.
+    from scipy.cluster.vq import kmeans, vq
+
     directions = found[:, :_DIRECTIONS].double().numpy()
     centres, _ = kmeans(directions, CLUSTERS, iter=3, rng=np.random.default_rng(0))
     labels, _ = vq(directions, centres)

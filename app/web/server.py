@@ -21,6 +21,7 @@ import uvicorn
 from uvicorn.supervisors import multiprocess
 
 from app.web.draining import DRAINING
+from app.web.forking import new_process
 from app.web.garbage import look_rarely
 
 # What closing the stores, the collector and the session store may take of the time there is.
@@ -49,8 +50,9 @@ def serve(config: uvicorn.Config, *, also_at: tuple[str, int] | None = None) -> 
             uvicorn.Config(config.app, host=also_at[0], port=also_at[1], log_level="warning").bind_socket()
         )
     if config.workers > 1:
-        # uvicorn names the class of its workers nowhere else.
+        # uvicorn names the class of its workers and how they begin nowhere else.
         multiprocess.Process = Worker  # type: ignore[misc]
+        multiprocess.get_subprocess = new_process  # type: ignore[attr-defined, assignment]
         Workers(config, sockets=listening).run()
         return
     config.load_app()

@@ -39,13 +39,14 @@ KINDS: dict[str, Callable[[int, random.Random], list[int]]] = {
     "session server": lambda service, draw: _one_of(processes.session_server(service), draw),
     "collector": lambda service, draw: _one_of(processes.collector(service), draw),
     "all workers": lambda service, _: processes.workers(service),
+    "fork server": lambda service, draw: _one_of(processes.fork_server(service), draw),
     "worker and server": lambda service, draw: [
         *_one_of(processes.workers(service), draw),
         *_one_of(processes.session_server(service), draw),
     ],
 }
 # All at once is rare: nobody is served until one has started again.
-WEIGHTS = (6, 6, 3, 1, 3)
+WEIGHTS = (6, 6, 3, 1, 1, 3)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,12 @@ def children(parent: int) -> dict[int, str]:
 
 def workers(service: int) -> list[int]:
     """Return the process ids of the workers that answer."""
-    return [pid for pid, command in children(service).items() if "spawn_main" in command]
+    return [worker for server in fork_server(service) for worker in children(server)]
+
+
+def fork_server(service: int) -> list[int]:
+    """Return the process id of that which the workers are forked from, nothing while none runs."""
+    return [pid for pid, command in children(service).items() if "forkserver" in command]
 
 
 def session_server(service: int) -> list[int]:

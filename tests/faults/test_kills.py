@@ -44,3 +44,21 @@ def test_worker_that_hangs_is_replaced(models: CheckpointStore, server: Server, 
         for listener, reports in load.told.by_listener.items():
             assert service.http.get(f"/v1/listeners/{listener}").json()["seq"] == len(reports)
     assert load.told.wrong == []
+
+
+def test_workers_go_with_the_fork_server(models: CheckpointStore, server: Server, tmp_path: Path) -> None:
+    """Their parent cannot watch over them any longer: they answer what they have, and others take their place."""
+    with Service(models.root, tmp_path / "data", workers=2, redis_url=server.url) as service:
+        with Load(str(service.http.base_url), callers=4, name="orphaned") as load:
+            until(lambda: len(load.told.acknowledged) > 20, 30)
+            before, [fork_server] = processes.workers(service.pid), processes.fork_server(service.pid)
+            assert len(before) == 2
+            processes.kill(fork_server)
+            until(lambda: len(processes.workers(service.pid)) == 2, 60)
+            assert not {*before} & {*processes.workers(service.pid)}
+            until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in before), 60)
+            acknowledged = len(load.told.acknowledged)
+            until(lambda: len(load.told.acknowledged) > acknowledged + 20, 60)
+        for listener, reports in load.told.by_listener.items():
+            assert service.http.get(f"/v1/listeners/{listener}").json()["seq"] == len(reports)
+    assert load.told.wrong == []
