@@ -1,7 +1,6 @@
 """Two real processes that learn together over loopback: the same network in both, and the one that one would learn."""
 
 import contextlib
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from app.trainer.recipe import Recipe
 from app.trainer.team import ALONE, Team, join_team
 from app.trainer.training import train
 from tests.ports import free_port
+from tests.trainer.forked import PROCESSES
 from tests.trainer.playlists import sessions_of
 
 V = 40
@@ -38,10 +38,6 @@ RECIPES = {
 }
 
 Play = Callable[[Team, Path], object]
-
-# What takes long to import is imported once, by the process that all are forked from.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["app.trainer.training", "torch._dynamo"])
 
 
 def ring() -> Dataset:
