@@ -12,6 +12,7 @@ from time import monotonic
 import structlog
 
 from app.errors import CheckpointError, NoCheckpoint, SegueError, TryLater
+from app.serving.beside import beside_answers
 from app.serving.rollout import Rollout, Served
 from app.stores.checkpoints import CheckpointStore
 from app.stores.labels import Labels
@@ -101,7 +102,7 @@ class Reloader:
         """
         async with self._following:
             if checkpoint_id not in self._loaded:
-                self._loaded[checkpoint_id] = await asyncio.to_thread(load_served, self._checkpoints, checkpoint_id)
+                self._loaded[checkpoint_id] = await beside_answers(load_served, self._checkpoints, checkpoint_id)
             self._prepared[checkpoint_id] = monotonic() + PREPARED_S
 
     async def follow_once(self) -> None:
@@ -141,7 +142,7 @@ class Reloader:
             if refused is not None and monotonic() < refused.until:
                 continue
             try:
-                self._loaded[checkpoint_id] = await asyncio.to_thread(load_served, self._checkpoints, checkpoint_id)
+                self._loaded[checkpoint_id] = await beside_answers(load_served, self._checkpoints, checkpoint_id)
             except (CheckpointError, SegueError, OSError) as failure:
                 refusal = Refusal(checkpoint_id, str(failure))
                 wait_s = failure.retry_after_s if isinstance(failure, TryLater) else RETRY_REFUSED_S
