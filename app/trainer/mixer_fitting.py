@@ -80,6 +80,11 @@ def collect(network: RecurrentNetwork, memory: Memory, settings: NeighbourSettin
     return Examples(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
+def steps_per_epoch(examples: int) -> int:
+    """Return how many steps are taken through so many examples."""
+    return math.ceil(examples / _BATCH)
+
+
 def fit_mixer(examples: Examples, hidden_size: int, epochs: int, seed: int) -> Mixer:
     """Return a mixer fitted by AdamW on -log probability; the same seed gives the same mixer."""
     with torch.random.fork_rng(devices=[]):
@@ -88,7 +93,7 @@ def fit_mixer(examples: Examples, hidden_size: int, epochs: int, seed: int) -> M
         few = examples.select(torch.arange(0, len(examples), max(1, len(examples) // _STANDARDS)))
         mixer.standardise(few.features[few.present()].float(), examples.situations)
         optimizer = torch.optim.AdamW(mixer.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
-        steps = epochs * math.ceil(len(examples) / _BATCH)
+        steps = epochs * steps_per_epoch(len(examples))
         step = 0
         for _ in range(epochs):
             for rows in torch.split(torch.randperm(len(examples)), _BATCH):

@@ -3,13 +3,13 @@
 Everything that depends on the data is chosen here, on the newest training sessions. Knows nothing of test sessions.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from app.dataset.folder import Sessions
@@ -19,8 +19,8 @@ from app.rnn.mixture import Mixture
 from app.rnn.neighbours import NeighbourSettings
 from app.rnn.network import RecurrentNetwork
 from app.trainer.evaluation import Metrics, evaluate
-from app.trainer.judged_network import JudgedNetwork
-from app.trainer.mixer_fitting import collect, fit_mixer, mean_surprise
+from app.trainer.folds import InTurn, folds
+from app.trainer.mixer_fitting import collect, fit_mixer, mean_surprise, steps_per_epoch
 from app.trainer.neighbour_choice import choose_neighbours
 from app.trainer.reading import heard_before
 from app.trainer.recipe import Recipe
@@ -30,7 +30,6 @@ from app.trainer.targets import Targets
 from app.trainer.trained import TrainedNetwork
 from app.trainer.validation import cut, thinned
 
-_CHOOSING_SHARE = 0.2  # of the held-out sessions: they choose the mixer and decide whether there is to be one
 _NEIGHBOUR_TARGETS = 2000
 _LEAST_SESSIONS = 10  # held out; fewer decide nothing
 # A radio's day is a session of hundreds of tracks: a few such days are much to learn from, and too few to draw among.
@@ -40,6 +39,7 @@ _PIECE = 50
 _SHAPES_OF_MANY = ((32, 4), (0, 4))
 _SHAPES_OF_FEW = ((32, 4), (16, 12), (0, 10))
 _MANY = 15_000
+_LEAST_STEPS = 200  # of the smallest mixer: with few it stays near where it begins, which is the network alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +67,8 @@ def mix(
     """Fit a mixture to a network that has learned from the older sessions; the newest, held out, choose and decide.
 
     Four fifths of the held-out sessions fit each mixer, one fifth chooses among them by log-likelihood and compares
-    the chosen with the network alone (`is_better`). What is better is then fitted to all of them. Few but long sessions
-    are cut into pieces first. The same seed gives the same.
+    the chosen with the network alone (`is_better`); of few targets each fifth in turn (`folds.py`). What is better is
+    then fitted to all of them. Few but long sessions are cut into pieces first. The same seed gives the same.
     """
     held_out = thinned(newest, recipe.mixture_targets)
     if len(held_out) < _FEW_SESSIONS:
@@ -80,29 +80,33 @@ def mix(
     settings = choose_neighbours(memory, *_asked(held_out, recipe.seed))
     on_stage("collecting candidates")
     examples = collect(network, memory, settings, held_out)
-    choosing = np.random.default_rng([recipe.seed, 1]).random(len(held_out)) < _CHOOSING_SHARE
-    for_choice = torch.from_numpy(choosing)[examples.session]
-    fitting, deciding = (examples.select(torch.nonzero(part).squeeze(1)) for part in (~for_choice, for_choice))
-    if not len(fitting) or not len(deciding):
+    parts = folds(examples, len(held_out), recipe.seed)
+    if not parts:
         return Mixing(settings, None, {"used": False, "reason": "too few targets held out"})
-    shapes = _SHAPES_OF_MANY if len(fitting) > _MANY else _SHAPES_OF_FEW
     found = []
-    for hidden_size, epochs in shapes:
+    for hidden_size, epochs in _shapes(len(parts[0].fitting)):
         on_stage("fitting the mixer")
-        mixer = fit_mixer(fitting, hidden_size, epochs, recipe.seed)
-        found.append((mean_surprise(mixer, deciding), hidden_size, epochs, mixer))
-    _, hidden_size, epochs, mixer = min(found, key=lambda entry: entry[0])
+        mixers = [fit_mixer(part.fitting, hidden_size, epochs, recipe.seed) for part in parts]
+        surprises = [mean_surprise(mixer, part.deciding) for mixer, part in zip(mixers, parts, strict=True)]
+        surprise = float(np.average(surprises, weights=[len(part.deciding) for part in parts]))
+        found.append((surprise, hidden_size, epochs, mixers))
+    _, hidden_size, epochs, mixers = min(found, key=lambda entry: entry[:3])
     on_stage("judging the mixture")
-    judged_on = held_out.select(choosing)
+    judged_on = held_out.select(np.concatenate([part.sessions for part in parts]))
     alone, mixed = (
-        evaluate(JudgedNetwork(network, mixture=mixture), judged_on, resamples=0)
-        for mixture in (None, Mixture(memory, settings, mixer))
+        evaluate(
+            InTurn(network, [(len(part.sessions), each) for part, each in zip(parts, mixtures, strict=True)]),
+            judged_on,
+            resamples=0,
+        )
+        for mixtures in ([None] * len(parts), [Mixture(memory, settings, mixer) for mixer in mixers])
     )
     used = is_better(mixed, alone)
     figures = {
         "used": used,
         "targets": len(examples),
-        "judged_on": len(deciding),
+        "judged_on": alone.targets,
+        "folds": len(parts),
         "network_alone": _figures(alone),
         "mixture": _figures(mixed),
         "neighbours": settings.to_dict(),
@@ -112,6 +116,15 @@ def mix(
     if used:
         on_stage("fitting the mixer")
     return Mixing(settings, fit_mixer(examples, hidden_size, epochs, recipe.seed) if used else None, figures)
+
+
+def _shapes(examples: int) -> tuple[tuple[int, int], ...]:
+    """Return hidden size and epochs of the mixers worth trying with so many examples to fit."""
+    if examples > _MANY:
+        return _SHAPES_OF_MANY
+    hidden_size, epochs = _SHAPES_OF_FEW[-1]
+    longer = math.ceil(_LEAST_STEPS / steps_per_epoch(examples))
+    return _SHAPES_OF_FEW if longer <= epochs else (*_SHAPES_OF_FEW, (hidden_size, longer))
 
 
 def is_better(mixed: Metrics, alone: Metrics) -> bool:

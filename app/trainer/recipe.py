@@ -15,6 +15,8 @@ from app.errors import InvalidRequest
 from app.rnn.network import NetworkConfig
 from app.trainer.pairwise_losses import PAIRWISE_LOSSES
 
+_LEAST_BATCH = 32  # events: below, a step learns from a session or two
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -30,7 +32,8 @@ class Recipe:
     over them is corrected for how likely each was to be drawn.
     Loss: `cross-entropy`, or of the GRU4Rec papers `top1`, `bpr`, `top1-max`, `bpr-max` (`pairwise_losses.py`), the
     last with `logit_penalty` times the weighted squares of the negatives' logits.
-    Batches: about `batch_events` targets of sessions of like length; sessions of more than `window` targets are cut.
+    Batches: about `batch_events` targets of sessions of like length, fewer (but 32) where an epoch would not take
+    `least_steps` steps otherwise; sessions of more than `window` targets are cut.
     `learn_start` also teaches what sessions begin with. With `session_parallel` sessions side by side instead, a step
     is one track of each, and its gradient reaches no further back.
     Learning: `learning_rate` is for the cells (`optimizer` adam or adagrad), `table_learning_rate` for the rows of
@@ -75,6 +78,7 @@ class Recipe:
     loss: str = "cross-entropy"
     logit_penalty: float = 0.0
     batch_events: int = 1024
+    least_steps: int = 0
     window: int = 50
     learn_start: bool = True
     session_parallel: int = 0
@@ -108,7 +112,7 @@ class Recipe:
             _expect(getattr(self, name) >= 1, f"{name} of at least 1", getattr(self, name))
         for name in ("learning_rate", "table_learning_rate", "gradient_clip"):
             _expect(getattr(self, name) > 0, f"{name} above 0", getattr(self, name))
-        for name in ("negatives", "session_parallel", "logit_penalty", "table_inertia", "learn_events"):
+        for name in ("negatives", "session_parallel", "logit_penalty", "table_inertia", "learn_events", "least_steps"):
             _expect(getattr(self, name) >= 0, f"{name} of at least 0", getattr(self, name))
         losses = ("cross-entropy", *PAIRWISE_LOSSES)
         _expect(self.loss in losses, f"loss {', '.join(losses)}", self.loss)
@@ -131,11 +135,15 @@ class Recipe:
         return NetworkConfig(catalogue_size=catalogue_size, **shared)
 
     def planned(self, events: int) -> "Recipe":
-        """Return the recipe with the number of epochs it comes to for so many events to learn from."""
-        if not self.learn_events:
-            return self
-        enough = max(2, round(self.learn_events / max(events, 1)))
-        return replace(self, epochs=min(self.epochs, enough))
+        """Return the recipe with the epochs and batches it comes to for so many events to learn from."""
+        planned = self
+        if self.learn_events:
+            enough = max(2, round(self.learn_events / max(events, 1)))
+            planned = replace(planned, epochs=min(self.epochs, enough))
+        if self.least_steps:
+            smaller = max(_LEAST_BATCH, events // self.least_steps)
+            planned = replace(planned, batch_events=min(self.batch_events, smaller))
+        return planned
 
     def changed(self, changes: Mapping[str, Any]) -> "Recipe":
         """Return the recipe with settings replaced. Raises InvalidRequest for unknown names and wrong types."""

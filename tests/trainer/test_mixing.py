@@ -19,6 +19,7 @@ from app.rnn.neighbours import NeighbourSettings
 from app.rnn.predictor import Predictor
 from app.stores.checkpoints import CheckpointStore
 from app.trainer.evaluation import Metrics, evaluate
+from app.trainer.folds import FOLDS
 from app.trainer.judged_network import JudgedNetwork
 from app.trainer.judgement import Judgement
 from app.trainer.mixer_fitting import collect, fit_mixer, mean_surprise
@@ -161,6 +162,14 @@ def test_a_few_long_days_are_enough(trained: tuple[TrainedNetwork, Path]) -> Non
     pieces = cut(newest, 50)
     assert mixing.figures["targets"] == len(pieces.tracks) - len(pieces)
     assert 0 < mixing.figures["judged_on"] < mixing.figures["targets"]
+    assert mixing.figures["folds"] == 1
+
+
+def test_few_sessions_all_decide(trained: tuple[TrainedNetwork, Path]) -> None:
+    older, newest = albums(count=60).split(0.3)
+    mixing = mix(trained[0].network, older, newest, SMALL)
+    assert mixing.figures["judged_on"] == mixing.figures["targets"] == len(newest.tracks) - len(newest)
+    assert mixing.figures["folds"] == FOLDS
 
 
 def test_a_mixer_learns_from_its_examples_and_is_the_same_for_the_same_seed(

@@ -79,6 +79,15 @@ def test_little_listening_is_read_more_often_than_much(events: int, epochs: int)
     assert replace(Recipe(), epochs=20).planned(events).epochs == 20
 
 
+@pytest.mark.parametrize(("events", "batch_events"), [(10, 32), (2_000, 62), (30_000, 768), (2_000_000, 768)])
+def test_little_listening_is_read_in_smaller_batches(events: int, batch_events: int) -> None:
+    """Three steps an epoch learn nothing, however good each is."""
+    recipe = replace(Recipe(), batch_events=768)
+    assert replace(recipe, least_steps=32).planned(events).batch_events == batch_events
+    assert recipe.planned(events).batch_events == 768
+    assert replace(recipe, least_steps=32, batch_events=8).planned(10).batch_events == 8
+
+
 def test_a_recipe_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(InvalidRequest, match=r"elman, elman-relu, gru, .*, lstm\) or a TOML file, got 'transformer'"):
         find_recipe("transformer")
