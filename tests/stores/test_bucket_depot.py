@@ -1,5 +1,8 @@
 """A checkpoint store in a bucket, on a local S3: what the folder store promises, and the cache in between."""
 
+import os
+import subprocess
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,11 +29,24 @@ from app.stores.bucket import Bucket
 from app.stores.checkpoints import CheckpointStore
 from app.stores.depots import open_depot
 from app.stores.labels import LABELS_FILE, Canary, Labels
-from tests.emulator import BUCKET, SECRET, Emulator, running_emulator
+from tests.emulator import BUCKET, ROOT, SECRET, Emulator, running_emulator
 from tests.ports import free_port
 from tests.rnn.drafts import flip_byte, new_draft
 
 torch.set_num_threads(1)
+
+PROMOTER = """
+import sys, torch
+from app.settings import Settings
+from app.stores.checkpoints import CheckpointStore
+from app.stores.depots import open_depot
+from tests.rnn.drafts import new_draft
+torch.set_num_threads(1)
+store, label = CheckpointStore(open_depot(Settings())), sys.argv[1]
+for seed in range(2):
+    published = store.publish(new_draft(seed)).checkpoint_id
+    store.promote(label, published, traffic_percent=20 if label == "canary" else None)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +150,30 @@ def test_two_publishers_of_the_same_content_get_two_checkpoints(machine: Callabl
     assert sorted(ids, reverse=True) == third.ids()
     for one in ids:
         third.verify(one)
+
+
+def test_two_publishers_and_promoters_at_once_lose_nothing(
+    url: str, machine: Callable[..., CheckpointStore], tmp_path: Path
+) -> None:
+    """Two machines publish the same content and label it, twice each: all are whole, and every change is counted."""
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROMOTER, label],
+            cwd=ROOT,
+            env={**os.environ, "SEGUE_MODEL_STORE": url, "SEGUE_DATA_DIR": str(tmp_path / label)},
+        )
+        for label in ("stable", "canary")
+    ]
+    assert [process.wait(100) for process in both] == [0, 0]
+    store = machine("third")
+    assert (len(store.ids()), store.damaged()) == (4, {})
+    for checkpoint_id in store.ids():
+        store.verify(checkpoint_id)
+    labels = store.labels()
+    assert (labels.version, len(labels.history)) == (4, 1)
+    named = [str(labels.stable), str(labels.named("canary")), *labels.history]
+    assert [store.manifest(one).training["seed"] for one in named] == [1, 1, 0]
+    assert len(set(named)) == 3
 
 
 def test_a_damaged_file_of_the_cache_is_fetched_again(
