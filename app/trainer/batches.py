@@ -34,9 +34,15 @@ class Batch:
 
 
 class Batches:
-    """The batches of a set of sessions, shuffled anew in each epoch, the same for the same seed and epoch."""
+    """The batches of a set of sessions, shuffled anew in each epoch, the same for the same seed and epoch.
 
-    def __init__(self, sessions: Sessions, batch_events: int, window: int, learn_start: bool) -> None:
+    With a `half_life` an epoch holds new sessions several times and old ones now and then: half as often for every such
+    share of the sessions that came after them. Epochs stay about as long.
+    """
+
+    def __init__(
+        self, sessions: Sessions, batch_events: int, window: int, learn_start: bool, half_life: float = 0.0
+    ) -> None:
         lengths = np.diff(sessions.offsets)
         targets = lengths - 1
         pieces = np.maximum(-(-targets // window), 1 if learn_start else 0)
@@ -48,6 +54,7 @@ class Batches:
         self._firsts = sessions.offsets[:-1][session] + piece * window
         self._sizes = np.minimum(targets[session] - piece * window, window)
         self._begins = (piece == 0) & learn_start
+        self._times = _recency(session / max(len(sessions), 1), self._sizes + self._begins, half_life)
         self._learn_start = learn_start
         self._batch_events = batch_events
         if not len(session):
@@ -65,6 +72,9 @@ class Batches:
         """Return the epoch's batches as positions of windows; `batch` makes each of them."""
         generator = np.random.default_rng([seed, epoch])
         order = np.argsort(self._sizes + generator.random(len(self._sizes)) * _LENGTH_JITTER, kind="stable")
+        if self._times is not None:
+            # Those of a length stay together; what is over after whole times is drawn.
+            order = np.repeat(order, np.floor(self._times + generator.random(len(order))).astype(np.int64)[order])
         events = np.cumsum(self._sizes[order] + self._begins[order])
         borders = np.flatnonzero(np.diff((events - 1) // self._batch_events)) + 1
         batches = np.split(order, borders)
@@ -84,6 +94,15 @@ class Batches:
         targets = tracks.copy()
         targets[~self._begins[windows], 0] = PADDING
         return Batch(inputs, targets)
+
+
+def _recency(moments: NDArray[np.float64], events: NDArray[np.int64], half_life: float) -> NDArray[np.float64] | None:
+    """Return how often (n,) an epoch holds windows of these moments, from 0 to 1, and events; None for once each."""
+    if not half_life or not len(moments):
+        return None
+    weights = np.exp2((moments - moments.max()) / half_life)
+    times: NDArray[np.float64] = weights / np.average(weights, weights=events)
+    return times
 
 
 def in_order(sessions: Sessions, batch_events: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:

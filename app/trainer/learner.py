@@ -74,7 +74,7 @@ class Learner:
         self.batches = (
             SessionParallel(sessions, recipe.session_parallel)
             if recipe.session_parallel
-            else Batches(sessions, recipe.batch_events, recipe.window, recipe.learn_start)
+            else Batches(sessions, recipe.batch_events, recipe.window, recipe.learn_start, recipe.half_life)
         )
         # What sessions read in parallel have come to; whole sessions begin and end within a batch.
         self._hidden = self._network.start(recipe.session_parallel)

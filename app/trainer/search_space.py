@@ -63,6 +63,8 @@ class SearchSpace:
             dials["negatives_power"] = Range(0.0, 1.0)
         if recipe.table_inertia:
             dials["table_inertia"] = _around(recipe.table_inertia, 8.0)
+        if recipe.half_life:
+            dials["half_life"] = _around(recipe.half_life, 4.0)
         if recipe.residual:
             dials["residual"] = _around(recipe.residual, 4.0)
         return cls(recipe, dials)

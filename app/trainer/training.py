@@ -261,7 +261,7 @@ class _Run:
                 batches=batches,
                 loss=state.losses / state.events,
                 events_per_s=self._meter.events_per_s,
-                remaining_s=left / self._meter.events_per_s,
+                remaining_s=max(left, 0) / self._meter.events_per_s,
                 refit=state.refit,
                 validation=Validation(newest["recall"], newest["mrr"], newest["log_loss"]) if newest else None,
             )

@@ -99,3 +99,32 @@ def test_in_order_gives_every_session_once(playlists: Playlists, batch_events: i
         for row, position in zip(tracks.tolist(), positions.tolist(), strict=True):
             found[position] = [track for track in row if track != PADDING]
     assert [found[position] for position in range(len(playlists))] == playlists
+
+
+def test_newer_sessions_are_read_more_often() -> None:
+    """Half as often for each quarter of the sessions that is newer, and epochs stay as long."""
+    each = [[number, number] for number in range(400)]
+    batches = Batches(sessions_of(each), 50, 50, learn_start=False, half_life=0.25)
+    read = Counter[int]()
+    for epoch in range(40):
+        windows = [batches.batch(rows) for rows in batches.epoch(1, epoch)]
+        read.update(track for batch in windows for track in batch.targets[batch.targets != PADDING].tolist())
+        assert sum(batch.targets.size for batch in windows) == pytest.approx(batches.events, rel=0.15)
+    quarters = [sum(read[track] for track in range(first, first + 100)) for first in range(0, 400, 100)]
+    for older, newer in pairwise(quarters):
+        assert newer / older == pytest.approx(2, rel=0.1)
+    assert len(read) == 400, "old ones come now and then"
+    assert sum(read.values()) == pytest.approx(40 * batches.events, rel=0.02)
+
+
+@given(
+    playlists.filter(lambda drawn: any(len(playlist) > 1 for playlist in drawn)), st.floats(0.01, 4), st.integers(0, 9)
+)
+@settings(max_examples=50, deadline=None)
+def test_no_epoch_is_empty_however_fast_the_old_is_forgotten(drawn: Playlists, half_life: float, epoch: int) -> None:
+    batches = Batches(sessions_of(drawn), 5, 4, learn_start=True, half_life=half_life)
+    held = batches.epoch(3, epoch)
+    assert held
+    assert all(len(rows) for rows in held)
+    again = batches.epoch(3, epoch)
+    assert [rows.tolist() for rows in held] == [rows.tolist() for rows in again]

@@ -49,6 +49,8 @@ def test_only_what_the_recipe_uses_is_turned() -> None:
     small, large = (set(SearchSpace.around(Recipe(), size).dials) for size in (100, 100_000))
     assert large - small == {"negatives", "negatives_power"}
     assert "table_inertia" not in large
+    assert "half_life" not in large
+    assert "half_life" in SearchSpace.around(replace(Recipe(), half_life=0.25), 9).dials
     abreast = SearchSpace.around(replace(Recipe(), session_parallel=8, learn_start=False), 9).dials
     assert "batch_events" not in abreast
     assert abreast["session_parallel"] == Choice((4, 8, 16))
