@@ -175,6 +175,7 @@ def _show(windows: list[Window], followed_s: float, asked: argparse.Namespace) -
     RESULTS.parent.mkdir(exist_ok=True)
     result = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], text=True).strip(),
         "cores": os.cpu_count(),
         "load": busy,
         **vars(asked),
