@@ -52,7 +52,7 @@ def test_the_best_recipe_is_a_file_that_train_takes(dataset: Path, tmp_path: Pat
     result = CliRunner().invoke(
         cli,
         ["train", str(dataset), "--recipe", str(out), "--store", str(tmp_path / "store"),
-         "--run-dir", str(tmp_path / "run"), "--threads", "1"],
+         "--run-dir", str(tmp_path / "run"), "--threads", "1", "--set", "mixture=false"],
         catch_exceptions=False,
     )  # fmt: skip
     assert result.exit_code == 0, result.output

@@ -16,6 +16,8 @@ from app.web.scopes import OPEN
 from tests.web.locked import locked_service
 from tests.web.test_openapi import DOCUMENT
 
+pytestmark = pytest.mark.slow
+
 # What never ends has tests of its own.
 ENDLESS = "stream"
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT).exclude(path_regex=ENDLESS)
