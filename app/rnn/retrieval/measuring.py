@@ -23,6 +23,9 @@ _HEADS = (128, 256, 512)
 _PROBES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 _AT_ONCE = 128
 
+_WORTH_NOTHING = 0.001
+"""Recall that is not worth searching more clusters for."""
+
 _SCANNED_FOR_EACH = 8
 """Tracks scanned for each that is kept, or the sum would miss good tracks of the clusters that are not searched."""
 
@@ -46,29 +49,36 @@ class Figures:
 def chosen(index: Index, network: RecurrentNetwork, exact: Ranker) -> tuple[Index, Figures]:
     """Return the index with the cheapest settings that find and estimate well enough, and how well it does.
 
-    Where no setting does, the most thorough one is taken; the figures tell.
+    Where no setting does, one of the most candidates is taken; the figures tell.
     """
     outputs = outputs_after(network, index.playlists)
     truth = _surveys(exact, outputs)
     first, second = (slice(start, None, 2) for start in (0, 1))
     for head in _HEADS:
         index = index.with_settings(replace(index.settings, head=head, log_total_bias=0.0))
-        index = _with_probes(index, network, outputs[first], truth.first_rows[first])
+        index, recall = _with_probes(index, network, outputs[first], truth.first_rows[first])
         errors = _answers(index, network, outputs[first])[1] - truth.log_total[first]
         index = index.with_settings(replace(index.settings, log_total_bias=float(errors.mean())))
-        if float((errors - errors.mean()).abs().quantile(0.99)) <= WANTED_ERROR:
+        if recall >= WANTED_RECALL and float((errors - errors.mean()).abs().quantile(0.99)) <= WANTED_ERROR:
             break
     return index, _figures(index, network, outputs[second], truth.first_rows[second], truth.log_total[second])
 
 
-def _with_probes(index: Index, network: RecurrentNetwork, outputs: Tensor, best: Tensor) -> Index:
+def _with_probes(index: Index, network: RecurrentNetwork, outputs: Tensor, best: Tensor) -> tuple[Index, float]:
+    """Return the index with the fewest probes that find well enough, or nearly all that can be found; and the recall.
+
+    Where many tracks are nearly equal, the best are lost among the candidates however many clusters are searched.
+    """
     of_a_cluster = network.config.catalogue_size / len(index.clusters)
     least = math.ceil(_SCANNED_FOR_EACH * index.settings.head / of_a_cluster)
+    tried: list[tuple[Index, float]] = []
     for probes in sorted({least, *(probes for probes in _PROBES if probes > least)}):
         index = index.with_settings(replace(index.settings, probes=min(probes, len(index.clusters))))
-        if _recall(best, _answers(index, network, outputs)[0]) >= WANTED_RECALL:
-            break
-    return index
+        tried.append((index, _recall(best, _answers(index, network, outputs)[0])))
+        if tried[-1][1] >= WANTED_RECALL:
+            return tried[-1]
+    enough = max(recall for _, recall in tried) - _WORTH_NOTHING
+    return next(one for one in tried if one[1] >= enough)
 
 
 def _figures(index: Index, network: RecurrentNetwork, outputs: Tensor, best: Tensor, log_total: Tensor) -> Figures:

@@ -3,6 +3,7 @@ import torch
 
 from app.rnn.network import PADDING
 from app.rnn.rankers import exact_ranker
+from app.rnn.retrieval import measuring
 from app.rnn.retrieval.building import as_playlists, build_index, clusters_for, outputs_after
 from app.rnn.retrieval.measuring import WANTED_RECALL, chosen
 from tests.rnn.retrieval.indexes import CLUSTERS, clustered_network, playlists, small_index
@@ -16,6 +17,27 @@ def test_the_settings_chosen_find_and_estimate_as_well_as_wanted() -> None:
     assert abs(figures.log_total_error_mean) < 0.02
     assert figures.log_total_error_std < 0.05
     assert figures.outputs == len(playlists()) // 2
+
+
+def test_more_candidates_are_looked_at_where_no_number_of_clusters_finds_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twenty candidates by their codes are not the best twenty, whatever is searched."""
+    monkeypatch.setattr(measuring, "_HEADS", (20, 128))
+    monkeypatch.setattr(measuring, "WANTED_ERROR", 10.0)
+    network = clustered_network()
+    index, figures = chosen(small_index(), network, exact_ranker(network))
+    assert index.settings.head == 128
+    assert figures.recall_at_20 >= WANTED_RECALL - 0.01
+
+
+def test_clusters_that_find_nothing_more_are_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where enough is never found, the fewest clusters are searched that find nearly as much as all."""
+    monkeypatch.setattr(measuring, "_HEADS", (20,))
+    monkeypatch.setattr(measuring, "WANTED_RECALL", 1.1)
+    network = clustered_network()
+    index, _ = chosen(small_index(), network, exact_ranker(network))
+    assert index.settings.probes < CLUSTERS
 
 
 @pytest.mark.parametrize("config", [{"normalised": True}, {"tied": False, "temperature": 1.7}, {"output_bias": False}])
