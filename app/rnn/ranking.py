@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.domain.ranking import Ranking
+from app.rnn.best import Best
 
 _LOGITS_PER_BLOCK = 1 << 22
 """Logits held at once: 16 MB. More do not make the product faster, and every request waits for the memory."""
@@ -25,7 +26,6 @@ _LOGITS_PER_LOOK = 1 << 18
 _ROWS_PER_BLOCK = 1 << 16
 """Rows turned into those that rank at once, where they are kept otherwise."""
 
-_GROUP = 64
 _LOWEST = torch.finfo(torch.float32).min
 _EXCLUDED = float("-inf")
 
@@ -101,7 +101,7 @@ class Ranker:
     def _scan(self, outputs: Tensor, barred: Sequence[NDArray[np.int64]], most: int) -> tuple[Tensor, Tensor, Tensor]:
         """Walk the catalogue in blocks; return the `most` best logits (B, most), their rows, log sum exp (B,)."""
         bar = _Bar(barred)
-        best = _Best(outputs, most)
+        best = Best(outputs, most)
         log_total = outputs.new_full((len(outputs),), _EXCLUDED)
         for first, logits, log_block in self._blocks(outputs):
             log_total = torch.logaddexp(log_total, log_block)
@@ -125,8 +125,8 @@ class Ranker:
         V = len(self)
         barred = [_rows_within(rows, V) for rows in excluded]
         bar, all_allowed = _Bar(barred), not any(map(len, barred))
-        of_all = _Best(outputs, min(max(first, most) if all_allowed else first, V))
-        of_allowed = _Best(outputs, min(most, V))
+        of_all = Best(outputs, min(max(first, most) if all_allowed else first, V))
+        of_allowed = Best(outputs, min(most, V))
         requests, rows = asked
         found = outputs.new_empty(len(rows))
         log_total = outputs.new_full((len(outputs),), _EXCLUDED)
@@ -225,26 +225,6 @@ class _Bar:
         logits[self._requests[here], self._rows[here] - first] = _EXCLUDED
 
 
-class _Best:
-    """The best logits met so far, and their rows."""
-
-    def __init__(self, outputs: Tensor, most: int) -> None:
-        self._most = most
-        self.logits = outputs.new_empty(len(outputs), 0)
-        self.rows = torch.empty(len(outputs), 0, dtype=torch.int64)
-
-    def add(self, first: int, logits: Tensor) -> None:
-        """Take in a block (B, n) of logits that begins with row `first`, higher than that of any block before."""
-        block, rows = _best(logits, min(self._most, logits.shape[1]))
-        if not self.logits.shape[1]:
-            self.logits, self.rows = block, rows + first
-            return
-        best, best_rows = torch.cat((self.logits, block), 1), torch.cat((self.rows, rows + first), 1)
-        # Earlier blocks hold the lower rows and stand first, so position decides ties as the row would.
-        kept = _first(best, min(self._most, best.shape[1]))
-        self.logits, self.rows = best.gather(1, kept), best_rows.gather(1, kept)
-
-
 def _revise(logits: Tensor, rows: Tensor, revised: Tensor) -> None:
     """Put revised logits (B, K) in the place of those of their rows (B, K), -1 being none."""
     requests, columns = torch.nonzero(rows >= 0, as_tuple=True)
@@ -254,36 +234,3 @@ def _revise(logits: Tensor, rows: Tensor, revised: Tensor) -> None:
 def _rows_within(rows: frozenset[int], count: int) -> NDArray[np.int64]:
     array = np.fromiter(rows, np.int64, len(rows))
     return array[(array >= 0) & (array < count)]
-
-
-def _best(logits: Tensor, most: int) -> tuple[Tensor, Tensor]:
-    """Return the `most` highest of each row (B, N) and their columns, equal ones by lower column.
-
-    The maxima of groups of columns are ranked first: no track outside the `most` best groups can be among the
-    `most` best tracks, so that all but a few thousand logits are only looked at once.
-    """
-    B, N = logits.shape
-    groups = N // _GROUP
-    if most * 4 >= groups:
-        kept = _first(logits, most)
-        return logits.gather(1, kept), kept
-    whole = logits[:, : groups * _GROUP].view(B, groups, _GROUP)
-    chosen = _first(whole.amax(2), most).sort(1).values
-    columns = (chosen.unsqueeze(2) * _GROUP + torch.arange(_GROUP)).view(B, -1)
-    tail = torch.arange(groups * _GROUP, N).expand(B, -1)
-    columns = torch.cat((columns, tail), 1)
-    candidates = logits.gather(1, columns)
-    kept = _first(candidates, most)
-    return candidates.gather(1, kept), columns.gather(1, kept)
-
-
-def _first(values: Tensor, most: int) -> Tensor:
-    """Return the columns of the `most` highest values of each row (B, N), highest first, equal ones by lower column.
-
-    Value and column are packed in one integer, since torch.topk does not say which of equal values it takes.
-    """
-    bits = (values + 0.0).view(torch.int32)  # + 0.0 turns -0.0 into 0.0
-    ordered = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).to(torch.int64)
-    columns = torch.arange(values.shape[1])
-    packed = (ordered << 32) | (0xFFFFFFFF - columns)
-    return 0xFFFFFFFF - (packed.topk(most, 1).values & 0xFFFFFFFF)
