@@ -58,6 +58,7 @@ def answer(segue: Segue, *arguments: str) -> Any:
     return json.loads(segue(*arguments, "--json").stdout)
 
 
+@pytest.mark.long
 def test_labels_move_and_return(store: CheckpointStore, segue: Segue) -> None:
     first, second, third = sorted(store.ids())
     listed = answer(segue, "list")

@@ -152,6 +152,7 @@ def test_two_publishers_of_the_same_content_get_two_checkpoints(machine: Callabl
         third.verify(one)
 
 
+@pytest.mark.long
 def test_two_publishers_and_promoters_at_once_lose_nothing(
     url: str, machine: Callable[..., CheckpointStore], tmp_path: Path
 ) -> None:

@@ -49,10 +49,9 @@ def roll_back(root: Path) -> None:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three checkpoints, the second stable after the first."""
     root = tmp_path_factory.mktemp("store")
-    for seed in range(3):
-        manifest = CheckpointStore(root).publish(new_draft(seed))
-        if seed < 2:
-            CheckpointStore(root).promote("stable", manifest.checkpoint_id)
+    # Of one second the hash decides which is the newest.
+    for published in sorted(CheckpointStore(root).publish(new_draft(seed)).checkpoint_id for seed in range(3))[:2]:
+        CheckpointStore(root).promote("stable", published)
     return root
 
 

@@ -50,10 +50,6 @@ def prune(folder: Path) -> None:
     machine(folder).prune(0)
 
 
-def put_stable(folder: Path) -> None:
-    machine(folder).promote("stable", machine(folder).ids()[0])
-
-
 def put_canary(folder: Path) -> None:
     machine(folder).promote("canary", machine(folder).ids()[0], traffic_percent=20)
 
@@ -78,10 +74,9 @@ class Made:
 
     def __init__(self, folder: Path) -> None:
         self._objects = S3Store.from_url(f"s3://{BUCKET}/{folder.name}", client_options={"allow_http": True})
-        for seed in range(3):
-            manifest = machine(folder).publish(new_draft(seed))
-            if seed < 2:
-                machine(folder).promote("stable", manifest.checkpoint_id)
+        # Of one second the hash decides which is the newest.
+        for published in sorted(machine(folder).publish(new_draft(seed)).checkpoint_id for seed in range(3))[:2]:
+            machine(folder).promote("stable", published)
         self.labels = machine(folder).labels()
         self.folder = folder
         self._tags = self.tags()
@@ -163,7 +158,7 @@ def after_each_step(
         kill_before += 1
 
 
-@pytest.mark.parametrize("work", [pytest.param("put_stable", marks=pytest.mark.long), "put_canary", "roll_back"])
+@pytest.mark.parametrize("work", ["put_canary", "roll_back"])
 def test_a_label_writer_killed_before_any_step_has_written_all_or_nothing(
     work: str, made: Made, tmp_path: Path, stepwise: Stepwise
 ) -> None:
