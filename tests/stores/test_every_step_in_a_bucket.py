@@ -195,6 +195,7 @@ def test_a_run_killed_before_any_step_of_its_promotion_never_overrules_who_rolle
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 def test_a_publisher_killed_before_any_step_shows_all_or_nothing(
     made: Made, tmp_path: Path, stepwise: Stepwise
 ) -> None:
@@ -216,6 +217,7 @@ def test_a_publisher_killed_before_any_step_shows_all_or_nothing(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 def test_a_worker_killed_before_any_step_of_a_download_never_serves_half_of_it(
     made: Made, tmp_path: Path, stepwise: Stepwise
 ) -> None:
@@ -231,6 +233,7 @@ def test_a_worker_killed_before_any_step_of_a_download_never_serves_half_of_it(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 def test_a_pruner_killed_before_any_step_removes_whole_checkpoints(
     made: Made, tmp_path: Path, stepwise: Stepwise
 ) -> None:
