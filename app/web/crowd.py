@@ -2,6 +2,7 @@
 
 An answer that comes too late is work for nobody, and makes the next one late as well. So a request that would have to
 wait longer than `patience_s`, at the pace at which answers have lately left, is refused before anything is done for it.
+In a flood, when far more come than are answered, half of that is too long: a short queue answers as many as a long one.
 Knows nothing of what is asked.
 """
 
@@ -16,6 +17,11 @@ from app.web.problems import problem_response
 PATIENCE_S = 0.1
 # So many are never too many: while the session store hangs, all are slow, and yet each gets an answer without it.
 ALWAYS = 32
+# In a flood fewer are: there is always a next one.
+ALWAYS_IN_A_FLOOD = 16
+FLOOD = 2  # times as many come as leave
+# Shorter, and every pause of the machine would pass for a flood.
+LOOK_S = 0.2
 # One answer in so many makes up the estimate: batches leave at once, and the pauses between them are the pace.
 MEMORY = 64
 
@@ -32,16 +38,24 @@ class Crowd:
         self._open = 0
         self._gap_s = 0.0
         self._latest = clock()
+        self._came = self._left = 0
+        self._looked = clock()
+        self._is_flood = False
 
     def __len__(self) -> int:
         return self._open
 
     def enter(self) -> None:
         """Count one in; raise Overloaded, counting nobody, where the wait would be too long."""
-        if self._open >= ALWAYS and (self._open >= self._most or self._open * self._gap_s > self._patience_s):
+        self._came += 1
+        self._look()
+        always, patience_s = (
+            (ALWAYS_IN_A_FLOOD, self._patience_s / 2) if self._is_flood else (ALWAYS, self._patience_s)
+        )
+        if self._open >= always and (self._open >= self._most or self._open * self._gap_s > patience_s):
             raise Overloaded(
                 f"{self._open} requests are being answered, which takes longer than the "
-                f"{self._patience_s * 1e3:.0f} ms a request may have to wait. Try again."
+                f"{patience_s * 1e3:.0f} ms a request may have to wait. Try again."
             )
         if not self._open:
             self._latest = self._clock()  # nobody was there: the pause before says nothing of the pace
@@ -52,7 +66,16 @@ class Crowd:
         now = self._clock()
         self._gap_s += (now - self._latest - self._gap_s) / MEMORY
         self._latest = now
+        self._left += 1
         self._open -= 1
+
+    def _look(self) -> None:
+        """See from time to time whether far more came than left."""
+        now = self._clock()
+        if now - self._looked >= LOOK_S:
+            self._is_flood = self._came > FLOOD * self._left
+            self._came = self._left = 0
+            self._looked = now
 
 
 class CrowdControl:

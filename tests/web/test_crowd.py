@@ -1,11 +1,11 @@
 """A request that would have to wait too long is refused before anything is done for it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import Overloaded
-from app.web.crowd import ALWAYS, MEMORY, PATIENCE_S, Crowd
+from app.web.crowd import ALWAYS, ALWAYS_IN_A_FLOOD, FLOOD, LOOK_S, MEMORY, PATIENCE_S, Crowd
 
 
 class Clock:
@@ -69,3 +69,42 @@ def test_who_was_refused_is_not_counted() -> None:
     for _ in range(ALWAYS):
         crowd.leave()
     assert len(crowd) == 0
+
+
+def open_at(rate: float, pace: float, seconds: float) -> int:
+    """Return how many are open after so many seconds at which requests come and answers leave so often a second."""
+    clock = Clock()
+    crowd = Crowd(10_000, clock=clock)
+    coming = [(number / rate, "comes") for number in range(int(rate * seconds))]
+    leaving = [((number + 0.5) / pace, "leaves") for number in range(int(pace * seconds))]
+    for moment, what in sorted(coming + leaving):
+        clock.now = 100.0 + moment
+        if what == "comes":
+            let_in(crowd, 1)
+        elif len(crowd):
+            crowd.leave()
+    return len(crowd)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.floats(50.0, 1000.0), st.floats(1.2 * FLOOD, 8.0))
+def test_in_a_flood_the_queue_is_half_as_long(pace: float, times: float) -> None:
+    expected = max(ALWAYS_IN_A_FLOOD, PATIENCE_S / 2 * pace)
+    assert open_at(times * pace, pace, 5.0) == pytest.approx(expected, abs=2 + 0.05 * expected)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.floats(500.0, 1000.0), st.floats(1.1, 0.8 * FLOOD))
+def test_somewhat_too_many_wait_as_long_as_they_may(pace: float, times: float) -> None:
+    expected = PATIENCE_S * pace
+    assert open_at(times * pace, pace, 5.0) == pytest.approx(expected, abs=2 + 0.05 * expected)
+
+
+def test_a_flood_that_is_over_is_forgotten() -> None:
+    clock = Clock()
+    crowd = Crowd(10_000, clock=clock)
+    for come in [10] * 400 + [1] * 400:
+        clock.now += LOOK_S / 100
+        let_in(crowd, come)
+        crowd.leave()
+    assert len(crowd) + let_in(crowd, 100) == pytest.approx(PATIENCE_S / (LOOK_S / 100), abs=2)
