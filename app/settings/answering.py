@@ -27,8 +27,8 @@ class AnsweringSettings(BaseModel):
         le=60_000,
         description=(
             "How long a request may have to wait, at the pace of the last answers, once 32 are open in a worker; who "
-            "would wait longer is refused at once with Retry-After. Half of both in a flood. More answers more of a burst, "
-            "and all of it later."
+            "would wait longer is refused at once with Retry-After. Half of both in a flood. More answers more of a "
+            "burst, and all of it later."
         ),
     )
     torch_threads: int = Field(1, ge=1, description="Threads of the model thread's matrix products, per worker.")

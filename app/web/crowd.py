@@ -49,9 +49,7 @@ class Crowd:
         """Count one in; raise Overloaded, counting nobody, where the wait would be too long."""
         self._came += 1
         self._look()
-        always, patience_s = (
-            (ALWAYS_IN_A_FLOOD, self._patience_s / 2) if self._is_flood else (ALWAYS, self._patience_s)
-        )
+        always, patience_s = (ALWAYS_IN_A_FLOOD, self._patience_s / 2) if self._is_flood else (ALWAYS, self._patience_s)
         if self._open >= always and (self._open >= self._most or self._open * self._gap_s > patience_s):
             raise Overloaded(
                 f"{self._open} requests are being answered, which takes longer than the "
