@@ -71,7 +71,8 @@ class Crowd:
         """See from time to time whether far more came than left."""
         now = self._clock()
         if now - self._looked >= LOOK_S:
-            self._is_flood = self._came > FLOOD * self._left
+            # A few more are no flood, but the next batch's.
+            self._is_flood = self._came > FLOOD * self._left + ALWAYS
             self._came = self._left = 0
             self._looked = now
 

@@ -87,10 +87,21 @@ def open_at(rate: float, pace: float, seconds: float) -> int:
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.floats(50.0, 1000.0), st.floats(1.2 * FLOOD, 8.0))
+@given(st.floats(400.0, 1000.0), st.floats(1.5 * FLOOD, 8.0))
 def test_in_a_flood_the_queue_is_half_as_long(pace: float, times: float) -> None:
     expected = max(ALWAYS_IN_A_FLOOD, PATIENCE_S / 2 * pace)
     assert open_at(times * pace, pace, 5.0) == pytest.approx(expected, abs=2 + 0.05 * expected)
+
+
+def test_a_batch_that_comes_before_its_answers_leave_is_no_flood() -> None:
+    clock = Clock()
+    crowd = Crowd(10_000, clock=clock)
+    for _ in range(50):
+        clock.now += LOOK_S
+        assert let_in(crowd, ALWAYS) == ALWAYS
+        clock.now += LOOK_S / 2
+        for _ in range(ALWAYS):
+            crowd.leave()
 
 
 @settings(deadline=None, max_examples=30)
