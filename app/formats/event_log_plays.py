@@ -28,6 +28,7 @@ MOST_ROWS = 4_000_000
 # A skip belongs to a play of the same sitting. As long as a session may pause by default.
 SITTING_MS = 1_800_000
 
+_KINDS = [kind.value for kind in EventKind]  # of events; marks are of others
 _ADVANCING = [kind.value for kind in EventKind if kind.advances]
 _WITHDRAWING = [kind.value for kind in EventKind if kind.withdraws]
 
@@ -64,7 +65,7 @@ def read_event_log(source: SourceFile, layout: Layout) -> Iterator[Batch]:  # no
 
 def _plays(rows: pa.Table, marks: Marks) -> pa.Table:
     """Return what was heard among the rows, by listener and time; of equal times in the order they were logged."""
-    rows = rows.filter(pc.is_in(rows["kind"], pa.array([*_ADVANCING, *_WITHDRAWING])))
+    rows = rows.filter(pc.is_in(rows["kind"], pa.array(_KINDS)))
     listeners = _numbered(rows["listener_id"])
     at_ms = rows["at"].cast(pa.int64()).to_numpy()
     order = np.lexsort((np.arange(rows.num_rows), at_ms, listeners))
@@ -86,7 +87,7 @@ def _heard(
     """Tell which rows were heard, in the manner of `ListenerSession.after`: rows are in order of listener and time.
 
     A skip or dislike takes back the newest play of its track in this sitting; a `finished` that confirms the track
-    just heard is no second hearing.
+    just heard is no second hearing. Whatever else a listener does shows that the sitting goes on.
     """
     heard = [kind in _ADVANCING for kind in kinds]
     sitting: list[int] = []
@@ -98,14 +99,14 @@ def _heard(
             sitting = []
         last_listener, last_at = listener, at
         before = sitting[-1] if sitting else -1
-        if not heard[row]:
+        if kind in _WITHDRAWING:
             played = (one for one in reversed(sitting) if tracks[one] == track and kinds[one] == EventKind.PLAYED)
             if (taken_back := next(played, None)) is not None:
                 heard[taken_back] = False
                 sitting.remove(taken_back)
         elif kind == EventKind.FINISHED and before >= 0 and tracks[before] == track:
             heard[row] = False
-        else:
+        elif heard[row]:
             sitting.append(row)
     return heard
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.dataset.importing import ImportSettings, import_sources
@@ -101,6 +101,7 @@ STEPS = st.tuples(st.sampled_from(EventKind), st.sampled_from("abc"), st.sampled
 
 @settings(max_examples=60)
 @given(steps=st.lists(STEPS, max_size=40))
+@example(steps=[(EventKind.PLAYED, "a", 1), (EventKind.LIKED, "a", 1799), (EventKind.FINISHED, "a", 1799)])
 def test_heard_is_what_the_network_reads(tmp_path_factory: pytest.TempPathFactory, steps: list[Step]) -> None:
     """One rule for serving and learning: the advancing tracks of a session that forgets nothing."""
     log = Log(tmp_path_factory.mktemp("log"))
