@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing import forkserver, get_context
+from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.process import BaseProcess
 
 import uvicorn
@@ -22,6 +22,7 @@ IMPORTED_ONCE = (
     *("fastapi", "uvicorn", "redis.asyncio", "pydantic", "structlog"),
 )
 _PR_SET_PDEATHSIG = 1
+_TOLD_LATER = {signal.SIGTERM, signal.SIGINT}
 
 
 class Target:
@@ -34,7 +35,7 @@ class Target:
         """Run in the worker's process."""
         # Whoever watches over this process would take it for dead, and another would take its place.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _TOLD_LATER)
         self._run(sockets=sockets)
 
 
@@ -52,8 +53,9 @@ def new_process(config: uvicorn.Config, target: Callable[..., None], sockets: li
 
 @contextmanager
 def _told_later() -> Iterator[None]:
-    """Let whoever is started here not hear SIGTERM: where all processes are told to end, the fork server goes last."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    """Let whoever is started here not be told to end: where all processes are, the fork server goes last."""
+    resource_tracker.ensure_running()  # the fork server would start it, and with it lift what is blocked here
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _TOLD_LATER)
     try:
         yield
     finally:
