@@ -61,6 +61,13 @@ class _Waiting:
     answer: asyncio.Future[TimedStep]
     since: float
 
+    def is_too_late(self, now: float, patience_s: float) -> bool:
+        """Tell whether nobody wants the answer any more. Who only reads has no ranking to want in time.
+
+        Its events were sent to be kept; refused, they would come again and cost twice.
+        """
+        return self.request.limit > 0 and now - self.since > patience_s
+
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
@@ -88,7 +95,7 @@ class Engine:
     """Batches requests for the model. Use it as an async context manager.
 
     Who gathers waits `batch_wait_us` at most for those before. A request that would be the `queue_size`-th to wait, or
-    that has waited for `patience_s`, is refused. Steps that take `short_s` or less are taken by the event loop.
+    has waited for a ranking for `patience_s`, is refused. The event loop takes steps of `short_s` or less itself.
     """
 
     def __init__(
@@ -174,7 +181,7 @@ class Engine:
             self._waiting.popleft()
             if waiting.answer.done():
                 continue
-            if now - waiting.since > self._patience_s:
+            if waiting.is_too_late(now, self._patience_s):
                 waiting.answer.set_exception(_too_late(self._patience_s))
                 continue
             batch.append(waiting)

@@ -105,7 +105,8 @@ async def opened(
     try:
         async with (
             Reloader(checkpoints, interval_s=0.05) as reloader,
-            Engine(batch_size=8, batch_wait_us=0, queue_size=1000) as engine,
+            # A machine full of tests stands still for a second now and then; what is tested here is not that.
+            Engine(batch_size=8, batch_wait_us=0, queue_size=1000, patience_s=30.0) as engine,
         ):
             yield Worker(
                 Recommender(reloader, engine, sessions, LIMITS, turns, clock, judge),

@@ -13,7 +13,7 @@ from app.errors import IncompatibleCheckpoint, Overloaded
 from app.rnn.hidden import stamp
 from app.rnn.network import NetworkConfig, RecurrentNetwork
 from app.rnn.predictor import Predictor
-from app.serving.engine import Engine
+from app.serving.engine import Engine, TimedStep
 
 pytestmark = pytest.mark.anyio
 
@@ -127,6 +127,19 @@ async def test_who_waited_beyond_patience_is_refused_and_not_computed() -> None:
         assert [isinstance(answer, Overloaded) for answer in answers] == [True, True]
         assert len((await running.step(predictor, request(3))).step.ranking.tracks) == 5
     assert predictor.batches == [1, 1]
+
+
+async def test_events_that_ask_for_no_ranking_are_read_however_late() -> None:
+    """A batch of history, or what a busy machine held up: refused, its events would only come again."""
+    predictor = CountingPredictor("one")
+    async with Engine(batch_size=1, batch_wait_us=0, queue_size=100, patience_s=0.02, short_s=1.0) as running:
+        await running.step(predictor, request(0))
+        reading, ranking = (asyncio.create_task(running.step(predictor, request(1, limit))) for limit in (0, 5))
+        asyncio.get_running_loop().call_soon(time.sleep, 0.05)
+        read, ranked = await asyncio.gather(reading, ranking, return_exceptions=True)
+    assert isinstance(ranked, Overloaded)
+    assert isinstance(read, TimedStep)
+    assert read.step.hidden == predictor.step([request(1, 0)])[0].hidden
 
 
 async def test_a_failed_batch_fails_its_callers_and_no_others() -> None:
