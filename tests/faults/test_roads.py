@@ -1,23 +1,18 @@
 """A road to the session store that is slow, goes silent, or is cut: what callers see, and that it passes."""
 
 import asyncio
-import shutil
-import ssl
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import pytest
 import uvloop
 
-from app.domain.session import ListenerSession
 from app.errors import SessionStoreUnavailable
 from app.stores.session_store import SessionStore
 from tests.faults.conftest import RECOVERY_S, Stage
 from tests.faults.proxy import Proxy
-from tests.stores.conftest import Server, after, new_listener
+from tests.stores.conftest import Server, new_listener
 
 pytestmark = [pytest.mark.faults, pytest.mark.anyio]
 
@@ -122,36 +117,6 @@ async def test_caller_who_leaves_early_casts_no_doubt_on_the_road(server: Server
         await asyncio.sleep(0.1)
         assert proxy.connections == opened - 1
         await store.aclose()
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that nobody vouches for, and its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl to make a certificate")
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    wish = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
-    command = [openssl, *wish.split(), "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True)
-    return certificate, key
-
-
-async def test_tls_is_spoken_to_whom_it_may_be_trusted(server: Server, certificate: tuple[Path, Path]) -> None:
-    """The road itself speaks TLS, as a managed Redis does; a certificate nobody vouches for is an outage."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-    with Proxy(int(server.url.rpartition(":")[2]), tls=context) as proxy:
-        url = f"rediss://127.0.0.1:{proxy.port}"
-        store = SessionStore.connect(f"{url}?ssl_ca_certs={certificate[0]}", ttl_s=60, timeout_s=5.0)
-        session = await store.load(new_listener())
-        await store.commit(after(session, "one"), expected=session)
-        assert isinstance(await store.load(session.listener_id), ListenerSession)
-        await store.aclose()
-        distrusting = SessionStore.connect(url, ttl_s=60, timeout_s=5.0)
-        with pytest.raises(SessionStoreUnavailable, match="certificate"):
-            await distrusting.load("ann")
-        await distrusting.aclose()
 
 
 def test_reset_in_the_middle_of_a_greeting_is_an_outage_on_the_loop_that_serves() -> None:

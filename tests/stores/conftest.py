@@ -27,6 +27,8 @@ from app.stores.session_store import SessionStore
 from tests.ports import free_port
 
 START = 1_700_000_000.0
+# The Redis or Valkey that the system's packages brought. Every test of `server` runs on it, too, where there is one.
+DISTRIBUTION = shutil.which("redis-server") or shutil.which("valkey-server")
 LIMITS = SessionLimits(recent_tracks=200, event_ids=200)
 
 
@@ -204,15 +206,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def distribution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The Redis or Valkey that the system's packages brought."""
-    program = shutil.which("redis-server") or shutil.which("valkey-server")
-    if program is None:
-        pytest.skip("no redis-server or valkey-server on PATH")
-    with running(program, tmp_path_factory.mktemp("distribution")) as server:
+    """A server of the system's own."""
+    assert DISTRIBUTION is not None
+    with running(DISTRIBUTION, tmp_path_factory.mktemp("distribution")) as server:
         yield server
 
 
-@pytest.fixture(params=["embedded", "cluster", "distribution"])
+@pytest.fixture(params=["embedded", "cluster", *(["distribution"] if DISTRIBUTION else [])])
 def server(request: pytest.FixtureRequest) -> Server:
     """Each kind of server in turn: one contract for all."""
     found: Server = request.getfixturevalue(request.param)

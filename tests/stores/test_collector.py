@@ -274,11 +274,10 @@ async def test_redis_away_is_an_outage_and_passes(tmp_path: Path) -> None:
     assert heard(tmp_path / "events") == {"ann": ["one", "two"]}
 
 
+@pytest.mark.parametrize("server", ["cluster"], indirect=True)
 async def test_node_of_a_cluster_that_is_away_stops_its_own_lanes_only(
     store: SessionStore, server: Server, tmp_path: Path
 ) -> None:
-    if len(server.nodes) == 1:
-        pytest.skip("needs a cluster")
     listeners = ("ann", "bob", "cat", "dan", "eve")
     for listener in listeners:
         await play(store, listener, "one")

