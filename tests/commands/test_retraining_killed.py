@@ -7,17 +7,15 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from app.dataset.folder import Sessions, write_dataset
-from app.domain.catalogue import Catalogue, Track
 from app.domain.training_runs import RunState, TrainingAsk, TrainingRun
 from app.serving.training_schedule import TrainingSchedule
 from app.serving.training_upkeep import MOST_ATTEMPTS, TrainingUpkeep
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
 from tests.emulator import ROOT
+from tests.listening import ring, written
 from tests.serving.conftest import draft
 
 TRACKS = 60
@@ -41,17 +39,7 @@ carry_out(run_id)
 @pytest.fixture
 def settings(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A data set in which tracks foretell the next, and a recipe that learns that in a second."""
-    folder = tmp_path / "ring"
-    generator = np.random.default_rng(51)
-    playlists = generator.integers(TRACKS, size=(500, 10))
-    for step in range(1, 10):
-        follows = generator.random(500) < 0.8
-        playlists[:, step] = np.where(follows, (playlists[:, step - 1] * 7 + 3) % TRACKS, playlists[:, step])
-    offsets = np.arange(501, dtype=np.int64) * 10
-    catalogue = Catalogue([Track(f"t{row}", f"Title {row}", "Artist") for row in range(TRACKS)])
-    write_dataset(
-        folder, catalogue, Sessions(playlists.astype(np.int32).ravel(), offsets, np.arange(5000, dtype=np.int64)), {}
-    )
+    written(ring(TRACKS, 500, 10, noise=0.2, seed=51), tmp_path / "ring")
     recipe = tmp_path / "recipes" / "tiny.toml"
     recipe.parent.mkdir()
     recipe.write_text("hidden_size = 32\nepochs = 12\nrefit = false\n")

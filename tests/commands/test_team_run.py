@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from app.commands.retraining import carry_out
 from app.commands.working import opened
-from app.dataset.folder import Sessions, write_dataset
-from app.domain.catalogue import Catalogue, Track
 from app.domain.training_runs import RunState, TrainingAsk
 from app.settings import Settings
+from tests.listening import ring, written
 
 TRACKS = 20
 
@@ -18,13 +16,7 @@ TRACKS = 20
 @pytest.fixture
 def settings(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A data set, a recipe that learns it in a second, and two processes for it."""
-    starts = np.random.default_rng(5).integers(TRACKS, size=200)
-    playlists = (starts[:, None] + np.arange(8)) % TRACKS
-    sessions = Sessions(
-        playlists.astype(np.int32).ravel(), np.arange(201, dtype=np.int64) * 8, np.arange(1600, dtype=np.int64)
-    )
-    catalogue = Catalogue([Track(f"t{row}", f"Title {row}", "Artist") for row in range(TRACKS)])
-    write_dataset(tmp_path / "ring", catalogue, sessions, {})
+    written(ring(TRACKS, 200, 8), tmp_path / "ring")
     recipe = tmp_path / "recipes" / "tiny.toml"
     recipe.parent.mkdir()
     recipe.write_text("hidden_size = 8\nembedding_size = 8\nepochs = 2\nmixture = false\n")

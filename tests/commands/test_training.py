@@ -8,16 +8,14 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from app.cli import cli
-from app.dataset.folder import Sessions, write_dataset
-from app.domain.catalogue import Catalogue, Track
 from app.errors import InvalidRequest, NothingToResume
 from app.stores.checkpoints import CheckpointStore
+from tests.listening import ring, written
 
 V = 60
 # Fitting a mixture takes longer than all the rest.
@@ -27,18 +25,8 @@ QUICK = (*SMALL, "--set", "epochs=3", "--set", "refit=false")
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sessions in which two tracks foretell the next better than one does."""
-    generator = np.random.default_rng(52)
-    playlists = generator.integers(V, size=(500, 10))
-    for step in range(1, 10):
-        follows = generator.random(500) < 0.8
-        playlists[:, step] = np.where(follows, (playlists[:, step - 1] * 7 + 3) % V, playlists[:, step])
-    sessions = Sessions(
-        playlists.astype(np.int32).ravel(), np.arange(501, dtype=np.int64) * 10, np.arange(5000, dtype=np.int64)
-    )
-    folder = tmp_path_factory.mktemp("data") / "ring"
-    write_dataset(folder, Catalogue([Track(f"t{row}", f"Title {row}", "Artist") for row in range(V)]), sessions, {})
-    return folder
+    """Sessions in which each track is followed by one other, most of the time."""
+    return written(ring(V, 500, 10, noise=0.2, seed=52), tmp_path_factory.mktemp("data") / "ring")
 
 
 def run(*arguments: str | Path) -> str:

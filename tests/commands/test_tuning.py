@@ -7,10 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import cli
-from app.dataset.folder import Sessions, write_dataset
-from app.domain.catalogue import Catalogue, Track
 from app.errors import InvalidRequest, NothingToResume
 from app.trainer.recipe import find_recipe
+from tests.listening import dataset_of, ring_walks, written
 
 V = 30
 QUICK = (
@@ -22,17 +21,8 @@ QUICK = (
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
     """Sessions in which each track is followed by one other, most of the time; the newest tenth are one long lie."""
-    generator = np.random.default_rng(51)
-    playlists = generator.integers(V, size=(100, 8))
-    for step in range(1, 8):
-        playlists[:90, step] = (playlists[:90, step - 1] * 7 + 3) % V
-    sessions = Sessions(
-        playlists.astype(np.int32).ravel(), np.arange(101, dtype=np.int64) * 8, np.arange(800, dtype=np.int64)
-    )
-    write_dataset(
-        tmp_path / "ring", Catalogue([Track(f"t{row}", f"Title {row}", "Artist") for row in range(V)]), sessions, {}
-    )
-    return tmp_path / "ring"
+    playlists = np.concatenate([ring_walks(V, 90, 8, seed=51), ring_walks(V, 10, 8, noise=1.0, seed=52)])
+    return written(dataset_of(playlists, V), tmp_path / "ring")
 
 
 def run(*arguments: str | Path) -> str:

@@ -4,36 +4,22 @@ import uuid
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from app.cli import cli
-from app.dataset.folder import Sessions, write_dataset
-from app.domain.catalogue import Catalogue, Track
 from app.stores.bucket import Bucket
 from app.stores.bucket_depot import BucketDepot
 from app.stores.checkpoint_cache import CheckpointCache
 from app.stores.checkpoints import CheckpointStore
 from tests.e2e.service import Service
 from tests.emulator import BUCKET, running_emulator
+from tests.listening import ring, written
 from tests.serving.conftest import draft
 from tests.stores.conftest import until
 
 PATIENCE_S = 60.0
 TRACKS = 30
-
-
-def ring(folder: Path) -> Path:
-    """Sessions in which every track foretells the next."""
-    starts = np.random.default_rng(5).integers(TRACKS, size=200)
-    playlists = (starts[:, None] + np.arange(8)) % TRACKS
-    offsets = np.arange(201, dtype=np.int64) * 8
-    sessions = Sessions(playlists.astype(np.int32).ravel(), offsets, np.arange(1600, dtype=np.int64))
-    write_dataset(
-        folder, Catalogue([Track(f"t{row}", f"Title {row}", "Artist") for row in range(TRACKS)]), sessions, {}
-    )
-    return folder
 
 
 def segue(*arguments: str | Path) -> str:
@@ -50,7 +36,8 @@ def test_a_service_follows_a_bucket_and_outlives_it(tmp_path: Path, monkeypatch:
     with running_emulator() as emulator:
         changes = ("hidden_size=8", "epochs=2", "refit=false", "mixture=false")
         quick = [part for change in changes for part in ("--set", change)]
-        segue("train", ring(tmp_path / "ring"), "--store", url, "--run-dir", tmp_path / "run", "--threads", "1", *quick)
+        data = written(ring(TRACKS, 200, 8), tmp_path / "ring")
+        segue("train", data, "--store", url, "--run-dir", tmp_path / "run", "--threads", "1", *quick)
         trained = CheckpointStore(BucketDepot(Bucket(url), CheckpointCache(tmp_path / "other", 10**9)))
         first = trained.ids()[0]
         if trained.labels().stable is None:  # whatever the gate thinks of two epochs

@@ -16,8 +16,9 @@ from app.trainer.runs import RunFolder
 from app.trainer.team import Team
 from app.trainer.trained import TrainedNetwork
 from app.trainer.training import train
+from tests.listening import dataset_of
 from tests.trainer.elsewhere import ELSEWHERE, Elsewhere, elsewhere
-from tests.trainer.made_sessions import SAMPLED, SMALL, assert_same, dataset_of, markov_chain
+from tests.trainer.made_sessions import SAMPLED, SMALL, assert_same, markov_chain
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU and a build of torch for it")
 
@@ -174,7 +175,7 @@ def test_a_gpu_learns_what_the_processor_learns(name: str, tmp_path: Path) -> No
 @needs_gpu
 def test_a_gpu_finds_what_follows_what(tmp_path: Path) -> None:
     trained = train(
-        dataset_of(np.add.outer(np.arange(300) % 40, np.arange(11)) % 40), replace(SAMPLED, dropout=0.1),
+        dataset_of(np.add.outer(np.arange(300) % 40, np.arange(11)) % 40, 40), replace(SAMPLED, dropout=0.1),
         tmp_path, team=Team(device=find_device("cuda")),
     )  # fmt: skip
     assert trained.history[-1].recall > 0.95

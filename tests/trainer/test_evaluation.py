@@ -20,7 +20,8 @@ from app.trainer.evaluation import evaluate
 from app.trainer.judged_network import JudgedNetwork
 from app.trainer.judgement import Judged, Judgement
 from app.trainer.targets import Targets, play_counts
-from tests.trainer.playlists import playlists, sessions_of
+from tests.listening import sessions_of
+from tests.trainer.playlists import playlists
 
 
 @dataclass(frozen=True)

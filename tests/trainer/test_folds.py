@@ -12,8 +12,8 @@ from app.trainer.evaluation import evaluate
 from app.trainer.folds import FEW_TARGETS, FOLDS, InTurn, folds
 from app.trainer.judged_network import JudgedNetwork
 from app.trainer.mixer_fitting import Examples
+from tests.listening import sessions_of
 from tests.rnn.memories import drawn_sessions, opinionated_mixer
-from tests.trainer.playlists import sessions_of
 
 V = 30
 

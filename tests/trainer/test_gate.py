@@ -19,7 +19,7 @@ from app.trainer.judged_network import JudgedNetwork
 from app.trainer.judgement import Judgement
 from app.trainer.segments import SEGMENTS, segments
 from app.trainer.targets import Targets
-from tests.trainer.playlists import sessions_of
+from tests.listening import sessions_of
 
 V = 60
 

@@ -17,8 +17,8 @@ from app.trainer.judged_network import JudgedNetwork
 from app.trainer.publishing import Publication, train_and_publish
 from app.trainer.targets import Targets
 from app.trainer.warm_start import WarmStart
+from tests.listening import sessions_of
 from tests.trainer.made_sessions import SMALL, V, markov_chain
-from tests.trainer.playlists import sessions_of
 
 DAY = 1_700_000_000
 RECIPE = replace(SMALL, skip_input=True, normalised=True)

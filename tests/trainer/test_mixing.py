@@ -29,7 +29,7 @@ from app.trainer.recipe import Recipe
 from app.trainer.trained import TrainedNetwork
 from app.trainer.training import train
 from app.trainer.validation import cut
-from tests.trainer.playlists import sessions_of
+from tests.listening import sessions_of
 
 V = 150
 ALBUM = 6

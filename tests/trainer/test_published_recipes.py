@@ -3,35 +3,22 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from app.dataset.folder import Dataset
-from app.domain.catalogue import Catalogue, Track
 from app.errors import InvalidRequest
 from app.rnn.network import RecurrentNetwork
 from app.trainer.learner import Learner
 from app.trainer.progress import TrainingProgress
 from app.trainer.recipe import Recipe, find_recipe, recipe_names
 from app.trainer.training import train
-from tests.trainer.playlists import sessions_of
+from tests.listening import ring, sessions_of
 
 V = 40
 PUBLISHED = [name for name in recipe_names() if name.startswith("gru4rec")]
 SMALL = replace(
     find_recipe("gru4rec-2018-xe"), hidden_size=12, embedding_size=12, session_parallel=8, negatives=15, epochs=2
 )
-
-
-def ring(count: int = 200, length: int = 9) -> Dataset:
-    """Draw sessions in which each track is followed by one other."""
-    playlists = np.empty((count, length), np.int64)
-    playlists[:, 0] = np.random.default_rng(31).integers(V, size=count)
-    for step in range(1, length):
-        playlists[:, step] = (playlists[:, step - 1] * 7 + 3) % V
-    catalogue = Catalogue([Track(f"t{row}", f"Title {row}", "Artist") for row in range(V)])
-    return Dataset(catalogue, sessions_of(*playlists.tolist()), "e" * 64, {})
 
 
 def test_there_are_five() -> None:
@@ -51,7 +38,7 @@ def test_each_learns_what_can_be_foreseen(name: str, tmp_path: Path) -> None:
     small = {"hidden_size": 24, "embedding_size": 24 if published.embedding_size else 0, "session_parallel": 20}
     rates = {"learning_rate": 0.1, "table_learning_rate": 0.1, "dropout": 0.0, "epochs": 5, "refit": False}
     recipe = published.changed(small | rates)
-    assert train(ring(), recipe, tmp_path).history[-1].mrr > 0.9
+    assert train(ring(V, 200, 9), recipe, tmp_path).history[-1].mrr > 0.9
 
 
 def test_the_reference_steps_as_the_papers_do() -> None:
@@ -103,7 +90,7 @@ class Killed(Exception):
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(optimizer: str, tmp_path: Path) -> None:
     """In the middle of sessions: what they have come to is part of the state on disk."""
     recipe, steps = replace(SMALL, optimizer=optimizer), 0
-    straight = train(ring(50), recipe, tmp_path / "straight")
+    straight = train(ring(V, 50, 9), recipe, tmp_path / "straight")
 
     def interrupt(_: TrainingProgress) -> None:
         nonlocal steps
@@ -112,8 +99,8 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(optimizer: str, tmp_pat
             raise Killed
 
     with pytest.raises(Killed):
-        train(ring(50), recipe, tmp_path / "other", on_progress=interrupt, save_every_s=0.0)
-    resumed = train(ring(50), recipe, tmp_path / "other", resume=True)
+        train(ring(V, 50, 9), recipe, tmp_path / "other", on_progress=interrupt, save_every_s=0.0)
+    resumed = train(ring(V, 50, 9), recipe, tmp_path / "other", resume=True)
     for name, weight in straight.network.state_dict().items():
         assert torch.equal(weight, resumed.network.state_dict()[name]), name
 

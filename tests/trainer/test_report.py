@@ -19,7 +19,7 @@ from app.trainer.recipe import Recipe
 from app.trainer.report import build_report
 from app.trainer.trained import TrainedNetwork
 from app.trainer.training import train
-from tests.trainer.playlists import sessions_of
+from tests.listening import sessions_of
 
 HOSTILE = '<script>alert("1")</script> & <b>'
 

@@ -9,7 +9,8 @@ from app.errors import NothingToLearn
 from app.rnn.network import PADDING
 from app.trainer.batches import Batch
 from app.trainer.session_parallel import SessionParallel
-from tests.trainer.playlists import playlists, sessions_of
+from tests.listening import sessions_of
+from tests.trainer.playlists import playlists
 
 
 def test_the_next_session_takes_the_lane_that_is_free_first() -> None:

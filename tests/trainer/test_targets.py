@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 
 from app.trainer.targets import Targets, play_counts
-from tests.trainer.playlists import playlists, sessions_of
+from tests.listening import sessions_of
+from tests.trainer.playlists import playlists
 
 
 def test_every_track_but_the_first_is_a_target() -> None:

@@ -8,21 +8,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from app.dataset.folder import Dataset, fingerprint_of, write_dataset
-from app.domain.catalogue import Catalogue, Track
 from app.errors import InvalidRequest, SegueError, TrainingError
 from app.stores.checkpoints import CheckpointStore
 from app.trainer.progress import TrainingProgress
 from app.trainer.recipe import Recipe
 from app.trainer.team import ALONE, Team, join_team
 from app.trainer.training import train
+from tests.listening import ring, written
 from tests.ports import free_port
 from tests.trainer.forked import PROCESSES
-from tests.trainer.playlists import sessions_of
 
 V = 40
 SMALL = Recipe(
@@ -36,20 +33,9 @@ RECIPES = {
     "few rows": replace(SMALL, batch_events=8, epochs=1),
     "dropout": replace(SMALL, dropout=0.3),
 }
+RING = ring(V, 48, 9, noise=0.2)
 
 Play = Callable[[Team, Path], object]
-
-
-def ring() -> Dataset:
-    """Sessions in which each track is followed by one other, most of the time."""
-    generator = np.random.default_rng(31)
-    playlists = generator.integers(V, size=(48, 9))
-    for step in range(1, 9):
-        follows = generator.random(48) < 0.8
-        playlists[:, step] = np.where(follows, (playlists[:, step - 1] * 7 + 3) % V, playlists[:, step])
-    sessions = sessions_of(*playlists.tolist())
-    catalogue = Catalogue([Track(f"t{row}", f"Title {row}", "Artist") for row in range(V)])
-    return Dataset(catalogue, sessions, fingerprint_of(catalogue, sessions), {})
 
 
 def _process(rank: int, port: int, play: Play, folder: Path) -> None:
@@ -85,7 +71,7 @@ def together(play: Play, folder: Path) -> list[object]:
 def _train_all(team: Team, folder: Path) -> object:
     found = {}
     for name, recipe in RECIPES.items():
-        trained = train(ring(), recipe, folder / name, team=team)
+        trained = train(RING, recipe, folder / name, team=team)
         found[name] = (trained.network.state_dict(), trained.history, trained.network.config.temperature)
     return found
 
@@ -102,7 +88,7 @@ def test_two_processes_learn_one_network_and_the_one_that_one_would(tmp_path: Pa
             assert torch.equal(weight, same[part]), (name, part)
         assert temperature == temperature_too
         assert [record.recall for record in history] == [record.recall for record in history_too]
-        alone = train(ring(), recipe, tmp_path / f"alone-{name}")
+        alone = train(RING, recipe, tmp_path / f"alone-{name}")
         if name == "dropout":
             # Other random numbers: near, not the same.
             assert history[-1].log_loss == pytest.approx(alone.history[-1].log_loss, rel=0.1)
@@ -125,12 +111,12 @@ def _interrupted(team: Team, folder: Path) -> object:
             raise Killed
 
     with contextlib.suppress(Killed):
-        train(ring(), SMALL, folder / "run", on_progress=stop, team=team)
+        train(RING, SMALL, folder / "run", on_progress=stop, team=team)
     return "gone"
 
 
 def _resumed(team: Team, folder: Path) -> object:
-    return train(ring(), SMALL, folder / "run", resume=True, team=team).network.state_dict()
+    return train(RING, SMALL, folder / "run", resume=True, team=team).network.state_dict()
 
 
 @pytest.mark.timeout(400)  # starts processes that import torch
@@ -142,7 +128,7 @@ def test_when_one_process_is_lost_the_others_say_so_and_the_run_goes_on(tmp_path
     resumed, too = together(_resumed, tmp_path)
     assert isinstance(resumed, dict)
     assert isinstance(too, dict)
-    alone = train(ring(), SMALL, tmp_path / "alone").network.state_dict()
+    alone = train(RING, SMALL, tmp_path / "alone").network.state_dict()
     for part, weight in resumed.items():
         assert torch.equal(weight, too[part])
         torch.testing.assert_close(weight, alone[part], rtol=2e-3, atol=2e-4)
@@ -158,7 +144,7 @@ def _refused(team: Team, folder: Path) -> object:
     side_by_side = replace(SMALL, session_parallel=8, learn_start=False)
     for recipe, resume in ((broken, False), (SMALL, True), (side_by_side, False)):
         with pytest.raises(SegueError) as refusal:
-            train(ring(), recipe, folder / f"none-{len(messages)}", resume=resume, team=team)
+            train(RING, recipe, folder / f"none-{len(messages)}", resume=resume, team=team)
         messages.append(str(refusal.value))
     return messages
 
@@ -186,11 +172,10 @@ def test_without_torchrun_there_is_no_team() -> None:
 @pytest.mark.timeout(400)  # starts processes that import torch
 def test_torchrun_trains_and_publishes_one_checkpoint(tmp_path: Path) -> None:
     """As a person starts it; nothing is printed twice."""
-    data = ring()
-    write_dataset(tmp_path / "ring", data.catalogue, data.sessions, {})
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "app.cli",
-        "train", str(tmp_path / "ring"), "--store", str(tmp_path / "store"), "--run-dir", str(tmp_path / "run"),
+        "train", str(written(RING, tmp_path / "ring")), "--store", str(tmp_path / "store"),
+        "--run-dir", str(tmp_path / "run"),
         "--set", "hidden_size=16", "--set", "embedding_size=16", "--set", "output_size=16", "--set", "epochs=2",
         "--threads", "1",
     ]  # fmt: skip

@@ -4,7 +4,6 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -19,7 +18,7 @@ from app.trainer.recipe import Recipe
 from app.trainer.temperature import LEAST_TARGETS, fit_temperature
 from app.trainer.training import train
 from app.trainer.validation import validate
-from tests.trainer.playlists import sessions_of
+from tests.listening import ring_walks, sessions_of
 
 V = 30
 CATALOGUE = Catalogue([Track(f"t{row}", f"Title {row}", "Artist") for row in range(V)])
@@ -118,12 +117,7 @@ def test_what_is_always_right_is_not_made_infinitely_sure() -> None:
 
 def test_training_ends_with_a_fitted_temperature(tmp_path: Path) -> None:
     """Too few sessions for so many epochs: the network grows surer than it may be, and is told so."""
-    generator = np.random.default_rng(8)
-    playlists = generator.integers(V, size=(200, 8))
-    for step in range(1, 8):
-        follows = generator.random(200) < 0.5
-        playlists[:, step] = np.where(follows, (playlists[:, step - 1] * 7 + 3) % V, playlists[:, step])
-    sessions = sessions_of(*playlists.tolist())
+    sessions = sessions_of(*ring_walks(V, 200, 8, noise=0.5, seed=8).tolist())
     recipe = Recipe(
         hidden_size=32, embedding_size=32, batch_events=64, epochs=6, learning_rate=0.02, table_learning_rate=0.2,
         patience=6, validation_share=0.2, refit=True,

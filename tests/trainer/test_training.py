@@ -17,8 +17,8 @@ from app.trainer.progress import TrainingProgress
 from app.trainer.recipe import Recipe, find_recipe
 from app.trainer.training import train
 from app.trainer.validation import cut, thinned, validate
-from tests.trainer.made_sessions import SAMPLED, SMALL, V, assert_same, dataset_of, markov_chain, second_order
-from tests.trainer.playlists import sessions_of
+from tests.listening import dataset_of, sessions_of
+from tests.trainer.made_sessions import SAMPLED, SMALL, V, assert_same, markov_chain, second_order
 
 
 @pytest.mark.parametrize("rnn_kind", ["elman", "gru", "lstm"])
@@ -67,7 +67,7 @@ def test_the_start_of_sessions_is_learned(tmp_path: Path) -> None:
     generator = np.random.default_rng(23)
     playlists = generator.integers(V, size=(300, 4))
     playlists[:, 0] = 5
-    trained = train(dataset_of(playlists), SMALL, tmp_path)
+    trained = train(dataset_of(playlists, V), SMALL, tmp_path)
     with torch.inference_mode():
         outputs, _ = trained.network(torch.tensor([[-1]]))
         assert int(trained.network.logits(outputs)[0, 0].argmax()) == 5
@@ -110,7 +110,7 @@ def test_sessions_without_a_target_are_refused(
     playlists: np.ndarray[tuple[int, int], np.dtype[np.int64]], tmp_path: Path
 ) -> None:
     with pytest.raises(NothingToLearn, match="Import more listening"):
-        train(dataset_of(playlists), SMALL, tmp_path)
+        train(dataset_of(playlists, V), SMALL, tmp_path)
 
 
 def test_progress_counts_up_and_ends(tmp_path: Path) -> None:

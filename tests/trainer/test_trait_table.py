@@ -17,7 +17,8 @@ from app.trainer.progress import TrainingProgress
 from app.trainer.recipe import Recipe
 from app.trainer.training import train
 from app.trainer.trait_table import TraitTable, shared_traits
-from tests.trainer.made_sessions import SAMPLED, SMALL, V, assert_same, dataset_of, markov_chain
+from tests.listening import dataset_of
+from tests.trainer.made_sessions import SAMPLED, SMALL, V, assert_same, markov_chain
 
 BY_TRAITS = replace(SAMPLED, traits=True, tied=False, output_size=16, cooccurrence_start=True, row_adagrad=True)
 OF_AN_ARTIST = 8
@@ -109,7 +110,7 @@ def evenings_with_one_artist() -> Dataset:
     """Sessions of one artist each; of every artist one track, the first, is never heard."""
     generator = np.random.default_rng(4)
     artists = generator.integers(V // OF_AN_ARTIST, size=(300, 1))
-    heard = dataset_of(artists * OF_AN_ARTIST + generator.integers(1, OF_AN_ARTIST, size=(300, 8)))
+    heard = dataset_of(artists * OF_AN_ARTIST + generator.integers(1, OF_AN_ARTIST, size=(300, 8)), V)
     return replace(heard, catalogue=Catalogue(list(by_artist())))
 
 

@@ -4,7 +4,8 @@ from hypothesis import given
 
 from app.domain.catalogue import Catalogue, Track
 from app.trainer.translation import translate
-from tests.trainer.playlists import playlists, sessions_of
+from tests.listening import sessions_of
+from tests.trainer.playlists import playlists
 
 CHECKPOINT = Catalogue(
     [Track("a", "Help On The Way", "Grateful Dead"), Track("b", "Slipknot!", "Grateful Dead"), Track("c", "c", "")]

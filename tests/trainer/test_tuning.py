@@ -4,21 +4,18 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from app.dataset.folder import Dataset, fingerprint_of
-from app.domain.catalogue import Catalogue, Track
 from app.errors import InvalidRequest, NothingToResume
 from app.trainer.plots import png
 from app.trainer.progress import TrainingProgress
 from app.trainer.recipe import Recipe
 from app.trainer.tuning import STUDY_FILE, TrialRecord, Tuning, tune
 from app.trainer.tuning_plots import tuning_history
+from tests.listening import ring
 from tests.trainer.killing import killed_once_there
-from tests.trainer.playlists import sessions_of
 
 V = 30
 # Too slow a start, so that there is something to find.
@@ -27,24 +24,13 @@ SLOW = Recipe(
     learning_rate=0.002, table_learning_rate=0.02, seed=5, refit=True,
 )  # fmt: skip
 LONG_S = 600.0
-
-
-def ring() -> Dataset:
-    """Sessions in which each track is followed by one other, most of the time."""
-    generator = np.random.default_rng(31)
-    playlists = generator.integers(V, size=(120, 8))
-    for step in range(1, 8):
-        follows = generator.random(120) < 0.8
-        playlists[:, step] = np.where(follows, (playlists[:, step - 1] * 7 + 3) % V, playlists[:, step])
-    sessions = sessions_of(*playlists.tolist())
-    catalogue = Catalogue([Track(f"t{row}", f"Title {row}", "Artist") for row in range(V)])
-    return Dataset(catalogue, sessions, fingerprint_of(catalogue, sessions), {})
+RING = ring(V, 120, 8, noise=0.2)
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Tuning:
     """A search that nothing interrupted."""
-    return tune(ring(), SLOW, tmp_path_factory.mktemp("search"), budget_s=LONG_S, trials=10)
+    return tune(RING, SLOW, tmp_path_factory.mktemp("search"), budget_s=LONG_S, trials=10)
 
 
 def timeless(trials: tuple[TrialRecord, ...]) -> list[TrialRecord]:
@@ -86,13 +72,13 @@ def test_an_interrupted_search_goes_through_the_same_trials(found: Tuning, tmp_p
                 raise Killed
 
         with pytest.raises(Killed):
-            tune(ring(), SLOW, tmp_path, budget_s=LONG_S, trials=5, resume=number > 2, on_progress=watch)
+            tune(RING, SLOW, tmp_path, budget_s=LONG_S, trials=5, resume=number > 2, on_progress=watch)
 
     interrupt_at(2, 2)
     interrupt_at(4, 1)
     seen: list[tuple[int, int]] = []
     resumed = tune(
-        ring(), SLOW, tmp_path, budget_s=LONG_S, trials=5, resume=True,
+        RING, SLOW, tmp_path, budget_s=LONG_S, trials=5, resume=True,
         on_progress=lambda trial, progress: seen.append((trial, progress.epoch)),
     )  # fmt: skip
     assert timeless(resumed.trials) == timeless(found.trials[:5])
@@ -102,7 +88,7 @@ def test_an_interrupted_search_goes_through_the_same_trials(found: Tuning, tmp_p
 
 def _search_slowly(folder: Path) -> None:
     torch.set_num_threads(1)
-    tune(ring(), SLOW, folder, budget_s=LONG_S)
+    tune(RING, SLOW, folder, budget_s=LONG_S)
 
 
 def test_a_killed_search_goes_on(found: Tuning, tmp_path: Path) -> None:
@@ -110,7 +96,7 @@ def test_a_killed_search_goes_on(found: Tuning, tmp_path: Path) -> None:
     killed_once_there(_search_slowly, tmp_path, "trial-0002")
     trials: set[int] = set()
     resumed = tune(
-        ring(), SLOW, tmp_path, budget_s=LONG_S, trials=3, resume=True,
+        RING, SLOW, tmp_path, budget_s=LONG_S, trials=3, resume=True,
         on_progress=lambda trial, _: trials.add(trial),
     )  # fmt: skip
     assert min(trials, default=4) > 1
@@ -119,21 +105,21 @@ def test_a_killed_search_goes_on(found: Tuning, tmp_path: Path) -> None:
 
 def test_a_budget_too_short_for_one_trial_says_so_and_can_go_on(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="one trial that runs to its end"):
-        tune(ring(), SLOW, tmp_path, budget_s=1e-3)
-    assert len(tune(ring(), SLOW, tmp_path, budget_s=LONG_S, trials=1, resume=True).trials) == 1
+        tune(RING, SLOW, tmp_path, budget_s=1e-3)
+    assert len(tune(RING, SLOW, tmp_path, budget_s=LONG_S, trials=1, resume=True).trials) == 1
 
 
 def test_resuming_another_search_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NothingToResume, match="found none"):
-        tune(ring(), SLOW, tmp_path, budget_s=1, resume=True)
-    tune(ring(), SLOW, tmp_path, budget_s=LONG_S, trials=1)
+        tune(RING, SLOW, tmp_path, budget_s=1, resume=True)
+    tune(RING, SLOW, tmp_path, budget_s=LONG_S, trials=1)
     with pytest.raises(NothingToResume, match="another recipe"):
-        tune(ring(), replace(SLOW, epochs=4), tmp_path, budget_s=1, resume=True)
+        tune(RING, replace(SLOW, epochs=4), tmp_path, budget_s=1, resume=True)
     with pytest.raises(NothingToResume, match="another fingerprint"):
-        tune(replace(ring(), fingerprint="0" * 64), SLOW, tmp_path, budget_s=1, resume=True)
+        tune(replace(RING, fingerprint="0" * 64), SLOW, tmp_path, budget_s=1, resume=True)
     (tmp_path / STUDY_FILE).write_bytes(b"not a database")
     with pytest.raises(NothingToResume, match="cannot be read"):
-        tune(ring(), SLOW, tmp_path, budget_s=1, resume=True)
+        tune(RING, SLOW, tmp_path, budget_s=1, resume=True)
 
 
 def test_the_picture_shows_a_long_search_and_one_of_a_single_trial(found: Tuning) -> None:
@@ -150,4 +136,4 @@ def test_rates_at_which_learning_breaks_are_a_bad_trial_and_no_more(tmp_path: Pa
         table_learning_rate=1e36, learning_rate=1e29,
     )  # fmt: skip
     with pytest.raises(InvalidRequest, match="one trial that runs to its end"):
-        tune(ring(), broken, tmp_path, budget_s=LONG_S, trials=2)
+        tune(RING, broken, tmp_path, budget_s=LONG_S, trials=2)

@@ -13,7 +13,8 @@ from app.trainer.baselines import item_knn, markov, popularity, sequential_rules
 from app.trainer.baselines.sequential_rules import Decay
 from app.trainer.judgement import Judged
 from app.trainer.targets import Targets
-from tests.trainer.playlists import playlists, sessions_of
+from tests.listening import sessions_of
+from tests.trainer.playlists import playlists
 
 V = 7
 Score = tuple[object, ...]
