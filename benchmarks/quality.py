@@ -1,6 +1,7 @@
 """How good each recipe is on each data set, beside the baselines, and whether that is good enough.
 
     python -m benchmarks.quality --data nowplaying gratefuldead --recipes gru gru4rec-2018-xe --check
+    python -m benchmarks.quality --data data/mine --recipes gru gru4rec-2018-xe --check
 
 Every run appends a line to benchmarks/results/quality.jsonl; the newest lines make the table in benchmarks/README.md.
 """
@@ -17,7 +18,7 @@ from typing import Any
 from app.rnn.threads import use_threads
 from app.trainer.comparison import BASELINES
 from app.trainer.recipe import Recipe, find_recipe, recipe_names
-from benchmarks.quality_data import NAMES, Absent, Measured, load
+from benchmarks.quality_data import NAMES, Absent, Measured, known_as, load, place_of
 from benchmarks.quality_run import BASELINE, Question, Record, answer
 from benchmarks.quality_speed import LEVEL, race, ratio
 from benchmarks.quality_table import render, write_into
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except Absent as reason:
             print(f"{name} is left out: {reason}.")
             continue
-        for question in _questions(measured, chosen, _read(results)):
+        for question in _questions(name, measured, chosen, _read(results)):
             for record in answer(question):
                 _append(results, record)
                 _tell(record)
@@ -49,14 +50,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_into(chosen.page, render(_read(results), _read(times)))
     if not chosen.check:
         return 0
-    found = findings(_read(results), _read(times), chosen.data)
+    found = findings(_read(results), _read(times), [known_as(name) for name in chosen.data])
     print("\n".join(map(str, found)))
     return 1 if missed(found) else 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__.splitlines()[0])
-    parser.add_argument("--data", nargs="+", choices=NAMES, default=list(DEFAULT_DATA))
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        type=_data,
+        metavar="DATA",
+        default=list(DEFAULT_DATA),
+        help=f"{', '.join(NAMES)}, or a path to another",
+    )
     parser.add_argument("--recipes", nargs="*", default=recipe_names(), help="names or TOML files; all that ship")
     parser.add_argument("--no-baselines", action="store_true", help="judge the recipes only")
     parser.add_argument("--seed", type=int, help="of the recipes, in place of their own")
@@ -72,7 +80,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _questions(measured: Measured, chosen: argparse.Namespace, records: Sequence[Record]) -> list[Question]:
+def _data(name: str) -> str:
+    """Refuse what is a data set nowhere before anything is trained; the listening data may well be absent."""
+    try:
+        place_of(name)
+    except Absent as reason:
+        if name not in NAMES:
+            raise argparse.ArgumentTypeError(f"{name}: {reason}") from reason
+    return name
+
+
+def _questions(data: str, measured: Measured, chosen: argparse.Namespace, records: Sequence[Record]) -> list[Question]:
     """Return what is to be run on a data set. Baselines answer the same each time, so they are asked once."""
     questions = []
     if not chosen.no_baselines:
@@ -80,10 +98,10 @@ def _questions(measured: Measured, chosen: argparse.Namespace, records: Sequence
         for name in BASELINES:
             before = known.get((measured.name, name, BASELINE))
             if before is None or before["data_facts"]["fingerprint"] != measured.training.fingerprint:
-                questions.append(Question(measured.name, name, chosen.sessions, threads=chosen.threads))
+                questions.append(Question(data, name, chosen.sessions, threads=chosen.threads))
     recipes = [_recipe(name, chosen) for name in chosen.recipes]
     return questions + [
-        Question(measured.name, recipe, chosen.sessions, tuple(chosen.set), chosen.threads) for recipe in recipes
+        Question(data, recipe, chosen.sessions, tuple(chosen.set), chosen.threads) for recipe in recipes
     ]
 
 

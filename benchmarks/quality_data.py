@@ -1,6 +1,7 @@
-"""The data sets quality is measured on, by name: sessions to learn from, sessions to judge by, the catalogue.
+"""The data sets quality is measured on, by name or path: sessions to learn from, sessions to judge by, the catalogue.
 
-The listening data lie beside the project and are no part of it; the demo makes its own. Knows nothing of models.
+The listening data lie beside the project and are no part of it; the demo makes its own; anybody's own data set is named
+by where it lies. Knows nothing of models.
 """
 
 import csv
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.dataset.folder import Dataset, Sessions, fingerprint_of
+from app.dataset.folder import MANIFEST_FILE, Dataset, Sessions, fingerprint_of, open_dataset
 from app.dataset.naming import Joining
 from app.demo.catalogue import demo_catalogue
 from app.demo.dataset import SESSIONS, demo_sessions
@@ -19,6 +20,8 @@ from app.domain.catalogue import Catalogue, Track
 NAMES = ("nowplaying", "gratefuldead", "classic_rock", "rns_gap15", "demo")
 DATA = Path(__file__).parents[2] / "shared" / "data"
 TEST_SHARE = 0.1
+_TABLE = ".tsv.gz"
+_PUBLISHED = "train.sessions.txt.gz", "test.sessions.txt.gz"
 
 
 class Absent(Exception):
@@ -29,7 +32,8 @@ class Absent(Exception):
 class Measured:
     """A data set to measure on. `seen_only` leaves out targets the training sessions do not hold.
 
-    The published figures of nowplaying count every target; those of the other sets leave the unseen ones out.
+    The published figures of nowplaying count every target, so those of published splits do; the other sets leave the
+    unseen ones out.
     """
 
     name: str
@@ -39,35 +43,68 @@ class Measured:
 
 
 def load(name: str, sessions: int | None = None) -> Measured:
-    """Read one of NAMES, or only about so many of its newest sessions, for a quick look. Raises Absent."""
+    """Read a data set, or only about so many of its newest sessions, for a quick look.
+
+    `name` is one of NAMES, or what else lies beside the project, or a path: a folder that `segue import` made, a folder
+    with a published split, or a table (`.tsv.gz`). Raises Absent.
+    """
     if name == "demo":
         return _demo(SESSIONS if sessions is None else sessions)
-    measured = _nowplaying() if name == "nowplaying" else _table(name)
+    measured = _read(place_of(name))
     return measured if sessions is None else _newest(measured, sessions)
 
 
-def _nowplaying() -> Measured:
-    """The published split: ids in the order of the training file, whose sessions are in time order."""
+def place_of(name: str) -> Path:
+    """Return where the data set of this name lies, or the path that the name is. Raises Absent."""
+    beside = (DATA / name, DATA / f"{name}{_TABLE}")
+    for place in (*beside, Path(name)):
+        if place.exists():
+            return place
+    if name not in NAMES:
+        raise Absent(f"expected {', '.join(NAMES)} or where a data set lies, found nothing there")
+    looked_for = beside[0] / _PUBLISHED[0] if name == "nowplaying" else beside[1]
+    raise Absent(f"needs the listening data at {looked_for.relative_to(DATA.parents[1])} beside the project")
+
+
+def known_as(name: str) -> str:
+    """Return what results call the data set of this name or path."""
+    return Path(name).name.removesuffix(_TABLE)
+
+
+def _read(place: Path) -> Measured:
+    if place.name.endswith(_TABLE):
+        return _table(place)
+    if all((place / part).is_file() for part in _PUBLISHED):
+        return _published(place)
+    if (place / MANIFEST_FILE).is_file():
+        dataset = open_dataset(place)
+        return _split(place, dataset.catalogue, dataset.sessions)
+    raise Absent(f"expected {_PUBLISHED[0]} and {_PUBLISHED[1]}, or what `segue import` makes, in {place}")
+
+
+def _published(folder: Path) -> Measured:
+    """A published split: ids in the order of the training file, whose sessions are in time order."""
     rows: dict[str, int] = {}
     training, test = (
         _sessions_of(
             [
                 [rows.setdefault(track, len(rows)) for track in line.split()]
-                for line in _lines(DATA / "nowplaying" / f"{part}.sessions.txt.gz")
+                for line in _lines(folder / part)
+                if line.strip()
             ]
         )
-        for part in ("train", "test")
+        for part in _PUBLISHED
     )
     catalogue = Catalogue([Track(track_id, track_id, "") for track_id in rows])
-    return Measured("nowplaying", _dataset(catalogue, training), test, seen_only=False)
+    return Measured(folder.name, _dataset(catalogue, training), test, seen_only=False)
 
 
-def _table(name: str) -> Measured:
+def _table(file: Path) -> Measured:
     """A table with session_id, time, artist and title; the newest tenth of sessions is the test."""
     joining, tracks, rows = Joining(), list[Track](), dict[str, int]()
     heard: dict[str, list[int]] = {}
     begun: dict[str, int] = {}
-    for line in csv.DictReader(_lines(DATA / f"{name}.tsv.gz"), delimiter="\t", quoting=csv.QUOTE_NONE):
+    for line in csv.DictReader(_lines(file), delimiter="\t", quoting=csv.QUOTE_NONE):
         session = line["session_id"]
         begun.setdefault(session, int(line["time"] or 0))
         row = rows.setdefault(joining.key(line["artist"], line["title"]), len(rows))
@@ -75,13 +112,13 @@ def _table(name: str) -> Measured:
             tracks.append(Track(str(row), line["title"], line["artist"]))
         heard.setdefault(session, []).append(row)
     in_order = sorted(heard, key=lambda session: begun[session])
-    return _split(name, Catalogue(tracks), _sessions_of([heard[session] for session in in_order]))
+    return _split(file, Catalogue(tracks), _sessions_of([heard[session] for session in in_order]))
 
 
 def _demo(sessions: int) -> Measured:
     """The demo's own catalogue and generated listening."""
     catalogue = demo_catalogue()
-    return _split("demo", catalogue, demo_sessions(catalogue, sessions=sessions))
+    return _split(Path("demo"), catalogue, demo_sessions(catalogue, sessions=sessions))
 
 
 def _newest(measured: Measured, sessions: int) -> Measured:
@@ -93,8 +130,6 @@ def _newest(measured: Measured, sessions: int) -> Measured:
 
 
 def _lines(path: Path) -> list[str]:
-    if not path.is_file():
-        raise Absent(f"needs the listening data at {path.relative_to(DATA.parents[1])} beside the project")
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         return file.read().splitlines()
 
@@ -105,9 +140,9 @@ def _sessions_of(heard: list[list[int]]) -> Sessions:
     return Sessions(tracks, offsets, np.zeros(len(tracks), np.int64))
 
 
-def _split(name: str, catalogue: Catalogue, sessions: Sessions) -> Measured:
+def _split(place: Path, catalogue: Catalogue, sessions: Sessions) -> Measured:
     older, newest = sessions.split(TEST_SHARE)
-    return Measured(name, _dataset(catalogue, older), newest, seen_only=True)
+    return Measured(known_as(place.name), _dataset(catalogue, older), newest, seen_only=True)
 
 
 def _dataset(catalogue: Catalogue, sessions: Sessions) -> Dataset:

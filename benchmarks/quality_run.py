@@ -40,7 +40,7 @@ _TOLD_EVERY_S = 30.0
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a run: a data set, and a recipe or a baseline's name.
+    """What is asked of a run: a data set by name or path, and a recipe or a baseline's name.
 
     `sessions` cuts the data for a quick look; `changed` names what was changed of the recipe; `threads` None is as many
     as are measured to be fastest.
@@ -92,7 +92,7 @@ def _stated(question: Question, measured: Measured) -> Record:
     training = measured.training
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "data": question.data,
+        "data": measured.name,
         "model": question.name,
         "whole": question.sessions is None and not question.changed,
         "changed": list(question.changed),

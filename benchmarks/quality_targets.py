@@ -31,12 +31,17 @@ class Finding:
 
 
 def newest(records: Iterable[Record]) -> dict[tuple[str, str, str], Record]:
-    """Return the newest record of a whole run for each data set, model and way of answering."""
-    kept: dict[tuple[str, str, str], Record] = {}
-    for record in records:
-        if record["whole"]:
-            kept[record["data"], record["model"], record["answers"]] = record
-    return kept
+    """Return the newest record of a whole run for each data set, model and way of answering.
+
+    What was measured on a data set of the same name that held something else is not comparable, and left out.
+    """
+    whole = [record for record in records if record["whole"]]
+    holds = {record["data"]: record["data_facts"]["fingerprint"] for record in whole}
+    return {
+        (record["data"], record["model"], record["answers"]): record
+        for record in whole
+        if record["data_facts"]["fingerprint"] == holds[record["data"]]
+    }
 
 
 def findings(records: Sequence[Record], times: Sequence[Record], data: Sequence[str]) -> list[Finding]:

@@ -1,8 +1,11 @@
 """The quality benchmark from end to end, over some sessions of the demo."""
 
+import gzip
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from app.errors import InvalidRequest
@@ -66,3 +69,35 @@ def test_data_that_are_not_there_are_left_out_with_a_reason(
     assert "nowplaying is left out: needs the listening data at shared/data/nowplaying/train" in out
     assert "MISSED: nowplaying, the network alone: recall@20 of at least 0.215; found no result" in out
     assert "goal, not reached: nowplaying, what the server answers: mrr@20 of at least 0.100" in out
+
+
+def test_a_data_set_of_ones_own_is_measured_and_held_to_its_peers(
+    tiny_recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Named by its path in one command; what is missed there is named, and the exit status says so."""
+    generator = np.random.default_rng(3)
+    heard = np.cumsum(generator.integers(1, 3, size=(120, 6)), axis=1) % 30
+    (tmp_path / "mine").mkdir()
+    for part, sessions in (("train", heard[:100]), ("test", heard[100:])):
+        with gzip.open(tmp_path / "mine" / f"{part}.sessions.txt.gz", "wt", encoding="utf-8") as file:
+            file.writelines(" ".join(map(str, session)) + "\n" for session in sessions)
+    places = ["--results", str(tmp_path / "results"), "--page", str(tmp_path / "none.md")]
+    asked = ["--data", str(tmp_path / "mine"), "--recipes", str(tiny_recipe), "--threads", "1"]
+    assert main([*asked, *places, "--check"]) == 1
+    lines = (tmp_path / "results" / "quality.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["data"] for line in lines] == ["mine"] * len(lines)
+    assert len(lines) == len(BASELINES) + 2
+    out = capsys.readouterr().out
+    assert "MISSED: mine: gru above V-SKNN in recall@20 and mrr@20; found no result" in out
+    assert "nowplaying" not in out
+
+
+def test_a_data_set_that_is_nowhere_is_refused_before_anything_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = ["--results", str(tmp_path), "--page", str(tmp_path / "none.md")]
+    with pytest.raises(SystemExit) as refusal:
+        main(["--data", str(tmp_path / "none"), "demo", "--sessions", "20", *places, "--recipes"])
+    assert refusal.value.code == 2
+    assert "found nothing there" in capsys.readouterr().err
+    assert not (tmp_path / "quality.jsonl").exists()

@@ -15,6 +15,7 @@ def record(model: str, answers: str, recall: float, mrr: float, **more: Any) -> 
         "whole": True,
         "training": {"seconds": 900.0},
         "machine": {"cores": 2},
+        "data_facts": {"fingerprint": "a" * 64},
         "metrics": {"recall@20": recall, "mrr@20": mrr},
     } | more
 
@@ -83,3 +84,12 @@ def test_what_was_not_measured_is_missed() -> None:
 
 def test_a_quick_look_counts_for_nothing() -> None:
     assert newest([*GOOD, record("gru", "served", 0.9, 0.9, whole=False)])["nowplaying", "gru", "served"] == GOOD[-1]
+
+
+def test_another_data_set_of_the_same_name_is_not_compared_with() -> None:
+    """Else ours of one would be held against neighbours of another."""
+    other = record("gru", "served", 0.4, 0.2, data_facts={"fingerprint": "b" * 64})
+    assert list(newest([*GOOD, other])) == [("nowplaying", "gru", "served")]
+    assert any(
+        "V-SKNN" in str(one) and one.found == "no result" for one in findings([*GOOD, other], QUICK, ["nowplaying"])
+    )
