@@ -1,4 +1,4 @@
-"""The loss against PyTorch's own, and its gradient against the numbers."""
+"""Cross-entropy against examples worked by hand and PyTorch's own, and its gradient against the numbers."""
 
 import pytest
 import torch
@@ -16,6 +16,23 @@ def drawn() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         for shape in ((N, K), (C, K), (C,))
     )
     return outputs, table, bias, torch.randint(C, (N,), generator=generator)
+
+
+def test_by_hand() -> None:
+    """Logits 2, 1, 0, of which the first was played: log(1 + 1/e + 1/e^2)."""
+    outputs, table = torch.tensor([[1.0]]), torch.tensor([[2.0], [1.0], [0.0]])
+    assert softmax_loss(outputs, table, None, None, torch.tensor([0])).item() == pytest.approx(0.407606, abs=1e-6)
+
+
+def test_with_logq_by_hand() -> None:
+    """Negatives that are candidates half and a quarter of the time count two and four times: log(1 + 2/e + 4/e^2).
+
+    What was played is a candidate for certain, so its own correction, of whatever size, changes nothing.
+    """
+    outputs, table = torch.tensor([[1.0]]), torch.tensor([[2.0], [1.0], [0.0]])
+    correction = -torch.tensor([0.01, 0.5, 0.25]).log()
+    loss = softmax_loss(outputs, table, None, correction, torch.tensor([0]))
+    assert loss.item() == pytest.approx(0.822903, abs=1e-6)
 
 
 def test_over_the_whole_catalogue_it_is_cross_entropy() -> None:
