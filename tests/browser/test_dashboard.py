@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from app.stores.checkpoints import CheckpointStore
 from tests.browser.conftest import Seen
@@ -103,6 +103,33 @@ def test_labels_are_moved_only_when_somebody_is_sure(dashboard: Dashboard, store
     dashboard.press("Roll back")
     expect(dashboard.label("stable")).to_contain_text(old)
     assert store.labels().stable == old
+
+
+def test_a_slider_that_is_held_stays_where_it_is_while_the_page_looks_again(
+    dashboard: Dashboard, store: CheckpointStore
+) -> None:
+    """Who takes it in hand right after a change is not overruled when what that change began comes to its end."""
+    page = dashboard.page
+    [new] = set(store.ids()) - {store.labels().stable}
+    dashboard.open(new)
+    held: list[Route] = []
+    page.route("**/v1/models", lambda route: held.append(route))
+    dashboard.press(f"Canary for 10 %: {new}")
+    dashboard.press("Set it")
+    share = page.get_by_label("Share of the listeners")
+    share.fill("35")
+    with page.expect_response("**/v1/models"):
+        for route in held:
+            route.continue_()
+        page.unroute("**/v1/models")
+    page.wait_for_timeout(200)  # long enough for the page to do with it whatever it does
+    expect(share).to_have_value("35")
+    dashboard.press("Set")
+    dashboard.press("Leave it")
+    expect(share).to_have_value("10")
+    dashboard.press("Take away: canary")
+    dashboard.press("Take away")
+    expect(dashboard.label("canary")).to_contain_text("none")
 
 
 def test_two_who_decide_at_once_do_not_undo_each_other(

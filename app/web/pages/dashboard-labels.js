@@ -47,12 +47,14 @@ export class Labels {
           ? `It answers ${percent} % of the listeners from the next seconds on.`
           : "It computes beside the others from the next seconds on. Nobody's answers change.";
     const warning = force ? " The evaluation gate rejected this checkpoint." : "";
-    if (!(await sure(title, text + warning, label === "stable" ? "Promote" : "Set it"))) return this.#show();
+    const isSure = await sure(title, text + warning, label === "stable" ? "Promote" : "Set it");
+    // From here on the slider stands where the label is, and is left alone by what is still to come of this.
+    this.#show();
+    if (!isSure) return;
     const body = { checkpoint_id: checkpointId, ...(percent === null ? {} : { traffic_percent: percent }), ...(force ? { force } : {}) };
     await this.doing(`${label} is ${checkpointId} now.`, () =>
       this.segue.request("PUT", `${PATH}/${label}`, { body, headers: { "If-Match": this.#etag }, attempts: 1 }),
     );
-    this.#show();
   }
 
   async #rollBack(label) {
