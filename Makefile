@@ -17,8 +17,9 @@ READY := $(VENV)/.ready
 MINUTES ?= 3
 # The model store that pictures show.
 STORE ?= model_store
-# Test processes side by side. One thread each: on a busy core two threads of a matrix product wait for each other.
-TEST_JOBS ?= auto
+# Test processes side by side: one more than there are cores, for about a third of their time they wait for servers that
+# start, disks and browsers. One thread each: on a busy core two threads of a matrix product wait for each other.
+TEST_JOBS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 # Tests start over a hundred processes; where the surroundings forbid bytecode, each would compile the code anew.
 TESTS := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
