@@ -152,6 +152,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield service
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_twenty_thousand_points_are_drawn_and_answer(chromium: Browser, crowded: Service) -> None:
     """All of them on one canvas: named, zoomed, dragged and clicked like a few."""

@@ -116,6 +116,8 @@ def test_an_operator_who_rolled_back_what_a_killed_run_had_promoted_is_not_overr
     assert (labels.version, labels.stable) == (3, served)
 
 
+@pytest.mark.faults
+@pytest.mark.long
 def test_a_run_whose_last_attempt_published_has_not_failed(settings: Settings) -> None:
     """However often its process has died before."""
     worker, store = Worker(settings), CheckpointStore(settings.checkpoint_cache.parent / "store")

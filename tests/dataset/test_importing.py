@@ -224,8 +224,10 @@ def test_no_event_is_lost_and_importing_again_changes_nothing(
     [
         ("gratefuldead.tsv.gz", 2076, 39774, 436),
         ("classic_rock.tsv.gz", 172, 37667, 2231),
-        pytest.param("rns_gap15.tsv.gz", 15883, 406726, 139574, marks=pytest.mark.slow),
-        pytest.param("nowplaying/train.sessions.txt.gz", 128077, 953381, 60416, marks=pytest.mark.slow),
+        pytest.param("rns_gap15.tsv.gz", 15883, 406726, 139574, marks=[pytest.mark.slow, pytest.mark.long]),
+        pytest.param(
+            "nowplaying/train.sessions.txt.gz", 128077, 953381, 60416, marks=[pytest.mark.slow, pytest.mark.long]
+        ),
     ],
 )
 def test_real_data_has_the_counts_its_readme_states(

@@ -29,6 +29,7 @@ def segue(*arguments: str | Path) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_service_follows_a_bucket_and_outlives_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"s3://{BUCKET}/{uuid.uuid4()}"
     # The trainer's machine and the servers' have caches of their own.

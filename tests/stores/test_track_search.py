@@ -237,6 +237,7 @@ def test_likeness_by_example() -> None:
 
 @pytest.mark.data
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_catalogue_of_140_000_tracks_is_searched(tmp_path: Path) -> None:
     source = Path(__file__).parents[3] / "shared" / "data" / "rns_gap15.tsv.gz"
     if not source.exists():

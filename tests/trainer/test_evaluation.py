@@ -169,6 +169,7 @@ def test_the_floors_of_the_grateful_dead_are_reproduced(gratefuldead: tuple[Sess
 
 @pytest.mark.data
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_floors_of_nowplaying_are_reproduced(nowplaying: tuple[Sessions, Sessions, int]) -> None:
     training, test, size = nowplaying
     counted: list[tuple[Judged, tuple[float, float]]] = [
