@@ -29,6 +29,23 @@ class Best:
         self.logits, self.rows = best.gather(1, kept), best_rows.gather(1, kept)
 
 
+def near_best(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the `count` highest of each row of logits (B, V), highest first, and their columns; of equal ones any."""
+    V = logits.shape[1]
+    groups = V // _GROUP
+    if count * 4 >= groups:
+        highest, columns = logits.topk(count, 1)
+        return highest, columns
+    end = groups * _GROUP
+    whole = logits[:, :end].view(len(logits), groups, _GROUP)
+    chosen = whole.amax(2).topk(count, 1, sorted=False).indices
+    looked_at = whole.gather(1, chosen.unsqueeze(2).expand(-1, -1, _GROUP)).flatten(1)
+    highest, places = torch.cat((looked_at, logits[:, end:]), 1).topk(count, 1)
+    group = chosen.gather(1, (places // _GROUP).clamp(max=count - 1))
+    columns = torch.where(places < count * _GROUP, group * _GROUP + places % _GROUP, places - count * _GROUP + end)
+    return highest, columns
+
+
 def _best(logits: Tensor, most: int) -> tuple[Tensor, Tensor]:
     """Return the `most` highest of each row (B, N) and their columns, equal ones by lower column.
 

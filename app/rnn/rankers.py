@@ -6,10 +6,15 @@ Knows nothing of checkpoints or listeners.
 import torch
 from torch import Tensor
 
+from app.rnn.certified import CertifiedRanker
 from app.rnn.network import RecurrentNetwork
 from app.rnn.ranking import Ranker
 from app.rnn.retrieval.index import Index
 from app.rnn.retrieval.ranker import IndexedRanker
+from app.rnn.rough import RoughTable
+
+_ROUGH_FROM = 30_000
+"""Tracks from which a rough look at all of them saves more than looking at some again costs."""
 
 
 @torch.no_grad()
@@ -24,9 +29,13 @@ def exact_ranker(network: RecurrentNetwork) -> Ranker:
 @torch.no_grad()
 def ranker_of(network: RecurrentNetwork, index: Index | None) -> Ranker:
     """Return the ranker that answers listeners: by the index, where there is one."""
-    if index is None:
+    if index is not None:
+        return IndexedRanker(network.stored_table, network.ranking_bias(), index, network.ranking_rows)
+    table = network.ranking_table()
+    if len(table) < _ROUGH_FROM or not RoughTable.can_hold(table):
         return exact_ranker(network)
-    return IndexedRanker(network.stored_table, network.ranking_bias(), index, network.ranking_rows)
+    rough = RoughTable(table, network.ranking_bias())
+    return CertifiedRanker(rough, network.stored_table, network.ranking_bias(), network.ranking_rows)
 
 
 def _by_number(table: Tensor) -> Tensor:

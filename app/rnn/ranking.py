@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from app.domain.ranking import Ranking
+from app.rnn.bar import EXCLUDED, Bar, rows_within
 from app.rnn.best import Best
 
 _LOGITS_PER_BLOCK = 1 << 22
@@ -27,7 +28,6 @@ _ROWS_PER_BLOCK = 1 << 16
 """Rows turned into those that rank at once, where they are kept otherwise."""
 
 _LOWEST = torch.finfo(torch.float32).min
-_EXCLUDED = float("-inf")
 
 
 class Revision(NamedTuple):
@@ -81,7 +81,7 @@ class Ranker:
         limit are left, all of them are returned. A logit that is not a number ranks last.
         """
         V = len(self)
-        barred = [_rows_within(rows, V) for rows in excluded]
+        barred = [rows_within(rows, V) for rows in excluded]
         most = min(max(limits, default=0), V)
         if most == 0:
             return [Ranking((), (), V, V - len(rows)) for rows in barred]
@@ -100,9 +100,9 @@ class Ranker:
 
     def _scan(self, outputs: Tensor, barred: Sequence[NDArray[np.int64]], most: int) -> tuple[Tensor, Tensor, Tensor]:
         """Walk the catalogue in blocks; return the `most` best logits (B, most), their rows, log sum exp (B,)."""
-        bar = _Bar(barred)
+        bar = Bar(barred)
         best = Best(outputs, most)
-        log_total = outputs.new_full((len(outputs),), _EXCLUDED)
+        log_total = outputs.new_full((len(outputs),), EXCLUDED)
         for first, logits, log_block in self._blocks(outputs):
             log_total = torch.logaddexp(log_total, log_block)
             bar.apply(first, logits)
@@ -123,13 +123,13 @@ class Ranker:
         asked are pairs of a request (n,) and a row (n,) whose logits are wanted.
         """
         V = len(self)
-        barred = [_rows_within(rows, V) for rows in excluded]
-        bar, all_allowed = _Bar(barred), not any(map(len, barred))
+        barred = [rows_within(rows, V) for rows in excluded]
+        bar, all_allowed = Bar(barred), not any(map(len, barred))
         of_all = Best(outputs, min(max(first, most) if all_allowed else first, V))
         of_allowed = Best(outputs, min(most, V))
         requests, rows = asked
         found = outputs.new_empty(len(rows))
-        log_total = outputs.new_full((len(outputs),), _EXCLUDED)
+        log_total = outputs.new_full((len(outputs),), EXCLUDED)
         for start, logits, log_block in self._blocks(outputs):
             log_total = torch.logaddexp(log_total, log_block)
             if logits.shape[1] == V:
@@ -212,25 +212,7 @@ class Ranker:
         return rows if self._as_ranked is None else self._as_ranked(rows)
 
 
-class _Bar:
-    """Rows that must not be ranked, for each request."""
-
-    def __init__(self, barred: Sequence[NDArray[np.int64]]) -> None:
-        self._requests = torch.from_numpy(np.repeat(np.arange(len(barred)), [len(rows) for rows in barred]))
-        self._rows = torch.from_numpy(np.concatenate(barred)) if barred else torch.empty(0, dtype=torch.int64)
-
-    def apply(self, first: int, logits: Tensor) -> None:
-        """Put them last in a block (B, n) of logits that begins with row `first`."""
-        here = (self._rows >= first) & (self._rows < first + logits.shape[1])
-        logits[self._requests[here], self._rows[here] - first] = _EXCLUDED
-
-
 def _revise(logits: Tensor, rows: Tensor, revised: Tensor) -> None:
     """Put revised logits (B, K) in the place of those of their rows (B, K), -1 being none."""
     requests, columns = torch.nonzero(rows >= 0, as_tuple=True)
     logits[requests, rows[requests, columns]] = revised[requests, columns]
-
-
-def _rows_within(rows: frozenset[int], count: int) -> NDArray[np.int64]:
-    array = np.fromiter(rows, np.int64, len(rows))
-    return array[(array >= 0) & (array < count)]
