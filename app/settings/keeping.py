@@ -34,7 +34,9 @@ class KeepingSettings(BaseModel):
         ),
     )
     data_dir: Path = Field(
-        Path("data"), description="Folder for what the service keeps: the embedded store's append-only file."
+        Path("data"),
+        description="Folder for what the service keeps: its own session store, the event log, API keys, data sets, "
+        "training runs.",
     )
     redis_url: str | None = Field(
         None,
@@ -83,7 +85,7 @@ class KeepingSettings(BaseModel):
         1_000_000,
         ge=6400,
         description=(
-            "Events that may wait in Redis to be collected, about 200 bytes each; beyond it the oldest are lost to "
+            "Events that may wait in Redis to be collected, about 170 bytes each; beyond it the oldest are lost to "
             "training. More outlasts a longer stop of the collector."
         ),
     )
