@@ -11,14 +11,13 @@ from tests.browser.conftest import Seen
 from tests.browser.test_accessibility import faults
 from tests.e2e.retraining import QUICKLY, heard, recipes
 from tests.e2e.service import Service
-from tests.serving.conftest import draft
+from tests.serving.conftest import draft, promoted
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> CheckpointStore:
     """Two accepted checkpoints, the older one promoted."""
-    store = CheckpointStore(tmp_path_factory.mktemp("dashboard") / "model_store")
-    store.promote("stable", store.publish(draft(1)).checkpoint_id)
+    store = promoted(tmp_path_factory.mktemp("dashboard") / "model_store")
     store.publish(draft(2))
     return store
 

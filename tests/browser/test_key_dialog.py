@@ -10,11 +10,10 @@ from playwright.sync_api import Page, expect
 
 from app.domain.api_keys import KeyRing, Scope, new_key
 from app.stores.api_keys import ApiKeyFile
-from app.stores.checkpoints import CheckpointStore
 from tests.browser.conftest import Seen
 from tests.browser.test_accessibility import faults
 from tests.e2e.service import Service
-from tests.serving.conftest import draft
+from tests.serving.conftest import promoted
 
 SCOPES = {"operator": (Scope.ADMIN,), "app": (Scope.RECOMMEND, Scope.EVENTS)}
 
@@ -29,8 +28,7 @@ def secrets() -> dict[str, str]:
 def site(tmp_path_factory: pytest.TempPathFactory, secrets: dict[str, str]) -> Iterator[Service]:
     """A service that asks for keys: one of an operator, one of an app."""
     home: Path = tmp_path_factory.mktemp("locked")
-    store = CheckpointStore(home / "model_store")
-    store.promote("stable", store.publish(draft(1)).checkpoint_id)
+    store = promoted(home / "model_store")
     file = ApiKeyFile(home / "data" / "api_keys.json")
     for name, scopes in SCOPES.items():
         made, secrets[name] = new_key(name, scopes, now=time())

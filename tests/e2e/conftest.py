@@ -7,15 +7,13 @@ import pytest
 
 from app.stores.checkpoints import CheckpointStore
 from tests.e2e.service import Service
-from tests.serving.conftest import draft
+from tests.serving.conftest import promoted
 
 
 @pytest.fixture
 def checkpoints(tmp_path: Path) -> CheckpointStore:
     """A model store with one promoted checkpoint."""
-    store = CheckpointStore(tmp_path / "model_store")
-    store.promote("stable", store.publish(draft(1)).checkpoint_id)
-    return store
+    return promoted(tmp_path / "model_store")
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.stores.checkpoints import CheckpointStore
 from tests.e2e.raw import Raw, problem_of, request, status_of
 from tests.e2e.service import Service
-from tests.serving.conftest import draft
+from tests.serving.conftest import promoted
 
 JSON = {"Content-Type": "application/json"}
 
@@ -23,8 +22,7 @@ JSON = {"Content-Type": "application/json"}
 def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service with little patience and few places."""
     home = tmp_path_factory.mktemp("bounded")
-    store = CheckpointStore(home / "model_store")
-    store.promote("stable", store.publish(draft(1)).checkpoint_id)
+    store = promoted(home / "model_store")
     with Service(store.root, home / "data", head_timeout_s="1", body_timeout_s="1.5", connections="40") as service:
         yield service
         assert service.next(recent=["t1"], n=1)["tracks"]

@@ -17,7 +17,7 @@ from app.stores.api_keys import ApiKeyFile
 from app.stores.checkpoints import CheckpointStore
 from tests.e2e.service import Service
 from tests.ports import free_port
-from tests.serving.conftest import draft
+from tests.serving.conftest import draft, promoted
 
 # The promise is two seconds on a machine that has time; the rest is for one that has not.
 SOON_S = 15.0
@@ -29,9 +29,7 @@ FRESH = httpx.Limits(max_keepalive_connections=0)
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> CheckpointStore:
     """A model store with one promoted checkpoint."""
-    store = CheckpointStore(tmp_path_factory.mktemp("operator") / "model_store")
-    store.promote("stable", store.publish(draft(1)).checkpoint_id)
-    return store
+    return promoted(tmp_path_factory.mktemp("operator") / "model_store")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from app.stores.checkpoints import CheckpointStore
 from tests.e2e.retraining import QUICKLY, RUNS, SESSION, begin, carrier_of, events_of, heard, recipes, show, until
 from tests.e2e.service import Service
-from tests.serving.conftest import draft
+from tests.serving.conftest import promoted
 from tests.stores import conftest as stores
 
 
@@ -21,9 +21,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def store(home: Path) -> CheckpointStore:
     """A model store with one promoted checkpoint."""
-    store = CheckpointStore(home / "model_store")
-    store.promote("stable", store.publish(draft(1)).checkpoint_id)
-    return store
+    return promoted(home / "model_store")
 
 
 @pytest.fixture(scope="module")

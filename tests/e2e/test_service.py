@@ -11,7 +11,7 @@ import pytest
 
 from app.stores.checkpoints import CheckpointStore
 from tests.e2e.service import Service
-from tests.serving.conftest import draft
+from tests.serving.conftest import draft, promoted
 from tests.stores.conftest import until
 
 TWENTY = [f"t{row}" for row in range(1, 21)]
@@ -26,9 +26,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def checkpoints(home: Path) -> CheckpointStore:
     """A model store with one promoted checkpoint."""
-    store = CheckpointStore(home / "model_store")
-    store.promote("stable", store.publish(draft(1)).checkpoint_id)
-    return store
+    return promoted(home / "model_store")
 
 
 @pytest.fixture(scope="module")

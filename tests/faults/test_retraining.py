@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from app.stores.checkpoints import CheckpointStore
 from tests.e2e.retraining import QUICKLY, RUNS, begin, carrier_of, heard, recipes, show, until
 from tests.e2e.service import Service
 from tests.faults.processes import children
-from tests.serving.conftest import draft
+from tests.serving.conftest import promoted
 from tests.stores.conftest import lives
 from tests.stores.conftest import until as happens
 
@@ -32,8 +31,7 @@ def worker_of(service: Service) -> int | None:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     home = tmp_path_factory.mktemp("retraining")
-    store = CheckpointStore(home / "model_store")
-    store.promote("stable", store.publish(draft(1)).checkpoint_id)
+    store = promoted(home / "model_store")
     recipes(home / "data")
     with Service(store.root, home / "data", **QUICKLY) as running:
         heard(running, 60)

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.stores.checkpoints import CheckpointStore
 from segue_client import AsyncSegue, Bye, Outbox, Patience, Recommendation, Refused, Segue, Unavailable
 from tests.e2e.service import Service
-from tests.serving.conftest import draft, someone
+from tests.serving.conftest import promoted, someone
 
 SOON = Patience(attempts=2, first_pause_s=0.01)
 HOME = Path(__file__).parents[2]
@@ -22,8 +21,7 @@ HOME = Path(__file__).parents[2]
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service for all; whoever kills it starts it again."""
     home = tmp_path_factory.mktemp("client")
-    store = CheckpointStore(home / "model_store")
-    store.promote("stable", store.publish(draft(1)).checkpoint_id)
+    store = promoted(home / "model_store")
     with Service(store.root, home / "data") as running:
         yield running
 

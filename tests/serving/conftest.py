@@ -63,6 +63,13 @@ def draft_of(config: NetworkConfig, seed: int) -> CheckpointDraft:
     )
 
 
+def promoted(root: Path) -> CheckpointStore:
+    """Return a model store with one checkpoint, which is stable."""
+    store = CheckpointStore(root)
+    store.promote("stable", store.publish(draft(1)).checkpoint_id)
+    return store
+
+
 @pytest.fixture(scope="session")
 def session_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a real server that ends with the tests."""
@@ -73,9 +80,7 @@ def session_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def checkpoints(tmp_path: Path) -> CheckpointStore:
     """A model store with one promoted checkpoint."""
-    store = CheckpointStore(tmp_path / "model_store")
-    store.promote("stable", store.publish(draft(1)).checkpoint_id)
-    return store
+    return promoted(tmp_path / "model_store")
 
 
 @dataclass(frozen=True)

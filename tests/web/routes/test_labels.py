@@ -10,15 +10,14 @@ from app.main import create_app
 from app.rnn.manifest import Verdict
 from app.settings import Settings
 from app.stores.checkpoints import CheckpointStore
-from tests.serving.conftest import draft
+from tests.serving.conftest import draft, promoted
 from tests.web.conftest import served
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> CheckpointStore:
     """A stable checkpoint, and another."""
-    checkpoints = CheckpointStore(tmp_path / "model_store")
-    checkpoints.promote("stable", checkpoints.publish(draft(1)).checkpoint_id)
+    checkpoints = promoted(tmp_path / "model_store")
     checkpoints.publish(draft(2))
     return checkpoints
 
