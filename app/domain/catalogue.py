@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from app.domain.spelling import song_key, text_key
@@ -59,6 +60,10 @@ class Catalogue:
         """Yield what is told of every track under the name of a field, in row order."""
         return (getattr(track, name) for track in self._tracks)
 
+    def artist_of(self, index: int) -> str:
+        """Return the artist of a track."""
+        return self._tracks[index].artist
+
     def index_of(self, track_id: str) -> int | None:
         """Return the track's row, or None for a track this catalogue does not hold."""
         return self._index.get(track_id)
@@ -75,9 +80,9 @@ class Catalogue:
         """Return the rows of every release of this track's song, itself included."""
         return self._releases.get(index) or (index,)
 
-    def same_songs(self, rows: Iterable[int]) -> set[int]:
-        """Return the rows of every release of these tracks' songs, themselves included."""
-        return set[int]().union(*map(self.same_song, rows))
+    def songs_of(self, track_ids: Iterable[str]) -> set[int]:
+        """Return the rows of every release of these tracks' songs; ids this catalogue does not hold are left out."""
+        return set(chain.from_iterable(map(self.same_song, self.rows_of(track_ids))))
 
     def of_artist(self, artist: str) -> Sequence[int]:
         """Return the rows of every track of an artist, however the name is spelled."""

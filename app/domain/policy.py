@@ -5,9 +5,11 @@ Knows nothing of probabilities: it only names the rows a ranking must leave out.
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
+from itertools import chain
 
 from app.domain.blocks import holding
 from app.domain.catalogue import Catalogue
+from app.domain.events import WITHDRAWING
 from app.domain.recommendation import Ask
 from app.domain.rules import NO_RULES
 from app.domain.session import ListenerSession
@@ -23,7 +25,7 @@ class Exclusions:
     @property
     def rows(self) -> frozenset[int]:
         """Every row that may not come."""
-        return frozenset[int]().union(*self.by_rule.values())
+        return frozenset(chain.from_iterable(self.by_rule.values()))
 
     @property
     def taken(self) -> dict[str, int]:
@@ -40,21 +42,20 @@ def exclusions(session: ListenerSession, ask: Ask, catalogue: Catalogue, now: fl
     What was heard lately is left out with all its releases, unless the caller allows repeats; what the listener
     skipped in this listening session, blocked tracks and artists and the caller's own rules always are.
     """
-    blocked = _songs((block.what for block in holding(session.blocked_tracks, now)), catalogue)
+    blocked = catalogue.songs_of([block.what for block in holding(session.blocked_tracks, now)])
     for block in holding(session.blocked_artists, now):
         blocked.update(catalogue.of_artist(block.what))
-    excluded = _songs(ask.exclude, catalogue)
+    excluded = catalogue.songs_of(ask.exclude)
     for artist in ask.exclude_artists:
         excluded.update(catalogue.of_artist(artist))
     by_rule: dict[str, Set[int]] = {
         "blocked": blocked,
         "excluded": excluded,
-        "skipped": _songs((heard.track_id for heard in session.current if heard.kind.withdraws), catalogue),
+        "skipped": catalogue.songs_of([heard.track_id for heard in session.current if heard.kind in WITHDRAWING]),
     }
+    heard_ids = (*ask.recent, *[heard.track_id for heard in session.recent])
     if not ask.allow_repeats:
-        by_rule["heard"] = _songs((heard.track_id for heard in session.recent), catalogue)
-        by_rule["heard"] |= _songs(ask.recent, catalogue)
-    heard_ids = (*ask.recent, *(heard.track_id for heard in session.recent))
+        by_rule["heard"] = catalogue.songs_of(heard_ids)
     if ask.artist_gap:
         by_rule["artist_gap"] = of_artists(catalogue.rows_of(heard_ids[-ask.artist_gap :]), catalogue)
     if ask.rules.album_gap:
@@ -71,7 +72,8 @@ def excluded_rows(session: ListenerSession, ask: Ask, catalogue: Catalogue, now:
 
 def of_artists(rows: Iterable[int], catalogue: Catalogue) -> set[int]:
     """Return the rows of everything by the artists of these tracks."""
-    return {row for artist in {catalogue[row].artist for row in rows} for row in catalogue.of_artist(artist)}
+    artists = set(map(catalogue.artist_of, rows))
+    return set(chain.from_iterable(map(catalogue.of_artist, artists)))
 
 
 def of_albums(rows: Iterable[int], catalogue: Catalogue) -> set[int]:
@@ -86,7 +88,3 @@ def shortfall(found: int, asked: int, catalogue: Catalogue, taken: Mapping[str, 
         return None
     rules = ", ".join(f"{rule} takes {rows}" for rule, rows in sorted(taken.items(), key=lambda item: -item[1]))
     return f"{found} of {asked} tracks. Of the {len(catalogue)} tracks in the catalogue {rules or 'no rule takes any'}."
-
-
-def _songs(track_ids: Iterable[str], catalogue: Catalogue) -> set[int]:
-    return catalogue.same_songs(catalogue.rows_of(track_ids))

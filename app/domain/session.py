@@ -130,18 +130,18 @@ class ListenerSession:
         `known` tells whether the catalogue holds the track: an unknown one is remembered but never read. An event
         seen before changes nothing.
         """
-        if event.digest in self.event_digests:
+        digest = event.digest
+        if digest in self.event_digests:
             return self, Outcome.DUPLICATE
         latest = now + min(limits.future_tolerance_s, limits.late_after_s)
         at, now = believed(event.at, now, latest), round(now, 3)
-        noted = self._noting(event, now, limits).believing(now, latest)
+        noted = self._noting(event, digest, now, limits).believing(now, latest)
         if noted.recent and at < noted.newest_at - limits.late_after_s:
             return noted.remembering_late(event, at, limits, now), Outcome.LATE
         session = noted.resumed(at, limits)
         session = session.withdrawing(event) if event.kind.withdraws else session
-        session = session.appending(event, max(at, session.newest_at), known).bounded(limits)
-        outcome = Outcome.APPLIED if known else Outcome.UNKNOWN_TRACK
-        return replace(session, updated_at=now), outcome
+        session = session.appending(event, max(at, session.newest_at), known, now, limits)
+        return session, Outcome.APPLIED if known else Outcome.UNKNOWN_TRACK
 
     def believing(self, now: float, latest: float) -> "ListenerSession":
         """Set remembered times after `now` back to it once the newest is beyond `latest`: a clock ran ahead.
@@ -171,17 +171,19 @@ class ListenerSession:
                 return replace(self, recent=recent, hidden=None, unread=0)
         return self
 
-    def appending(self, event: ListenerEvent, at: float, known: bool) -> "ListenerSession":
+    def appending(
+        self, event: ListenerEvent, at: float, known: bool, now: float, limits: SessionLimits
+    ) -> "ListenerSession":
         """Remember one event as the newest. A `finished` that confirms the track just played is not read twice."""
-        newest = next((heard for heard in reversed(self.current) if heard.advances), None)
-        confirms = event.kind is EventKind.FINISHED and newest is not None and newest.track_id == event.track_id
-        advances = event.kind.advances and known and not confirms
-        return replace(
+        advances = event.kind.advances and known and not self._confirmed_by(event)
+        session = replace(
             self,
-            recent=(*self.recent, HeardTrack(event.track_id, at, event.kind, advances)),
+            recent=(*self.recent[1 - limits.recent_tracks :], HeardTrack(event.track_id, at, event.kind, advances)),
             context=self.context + 1,
             unread=self.unread + advances if self.hidden is not None else 0,
+            updated_at=now,
         )
+        return session.bounded(limits)
 
     def remembering_late(self, event: ListenerEvent, at: float, limits: SessionLimits, now: float) -> "ListenerSession":
         """Remember a late event where its time puts it, without rewinding the network."""
@@ -193,6 +195,8 @@ class ListenerSession:
 
     def bounded(self, limits: SessionLimits) -> "ListenerSession":
         """Forget the oldest beyond the limits. A context that is full starts again from its newest half."""
+        if max(len(self.recent), self.context) <= limits.recent_tracks and len(self.event_digests) <= limits.event_ids:
+            return self
         recent = self.recent[-limits.recent_tracks :]
         digests = self.event_digests[-limits.event_ids :]
         if self.context <= limits.recent_tracks:
@@ -218,7 +222,14 @@ class ListenerSession:
             updated_at=round(now, 3),
         )
 
-    def _noting(self, event: ListenerEvent, now: float, limits: SessionLimits) -> "ListenerSession":
+    def _confirmed_by(self, event: ListenerEvent) -> bool:
+        """Tell whether the event is the end of the track that was read last."""
+        if event.kind is not EventKind.FINISHED:
+            return False
+        newest = next((heard for heard in reversed(self.current) if heard.advances), None)
+        return newest is not None and newest.track_id == event.track_id
+
+    def _noting(self, event: ListenerEvent, digest: bytes, now: float, limits: SessionLimits) -> "ListenerSession":
         """Count the event, remember its id, and take in what blocks say: some are over, a dislike is a new one."""
         tracks = holding(self.blocked_tracks, now)
         if event.kind.blocks:
@@ -226,7 +237,7 @@ class ListenerSession:
         return replace(
             self,
             seq=self.seq + 1,
-            event_digests=(*self.event_digests, event.digest),
+            event_digests=(*self.event_digests[1 - limits.event_ids :], digest),
             blocked_tracks=tracks,
             blocked_artists=holding(self.blocked_artists, now),
         )

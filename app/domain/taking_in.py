@@ -37,16 +37,17 @@ def take_in(
     it is recognised as a whole.
     """
     whole = _digest(events) if len(events) > limits.event_ids else None
-    # Also ids that fall out of what is remembered before this request is through.
-    seen = set(session.event_digests)
-    repeated = whole in seen
+    # Beside what the session remembered: an id may fall out of that before this request is through.
+    seen = set[bytes]()
+    repeated = whole in session.event_digests
     receipts: list[EventReceipt] = []
     entries: list[LogEntry] = []
     after = session
     for event in events:
         outcome = Outcome.DUPLICATE
-        if not repeated and event.digest not in seen:
-            seen.add(event.digest)
+        digest = event.digest
+        if not (repeated or digest in seen or digest in session.event_digests):
+            seen.add(digest)
             known = catalogue.index_of(event.track_id) is not None
             after, outcome = after.after(event, known=known, now=now, limits=limits)
         receipt = EventReceipt(event.event_id, event.listener_id, outcome, after.seq)

@@ -85,11 +85,15 @@ class Lookups:
             end += 1
         return tuple(self._song_rows[start:end])
 
-    def of_artist(self, key: str) -> list[int]:
-        """Return the rows of the artist whose folded name has this one's hash, ascending."""
+    def of_artist(self, key: str) -> slice:
+        """Return where the rows of the artist lie whose folded name has this one's hash."""
         wanted = hash_of(key)
         first = bisect_left(self._artists, wanted)
-        return self._artist_rows[first : bisect_right(self._artists, wanted, lo=first)].tolist()
+        return slice(first, bisect_right(self._artists, wanted, lo=first))
+
+    def artist_rows(self, bounds: slice) -> list[int]:
+        """Return an artist's rows, ascending."""
+        return self._artist_rows[bounds].tolist()
 
 
 def sound(arrays: Mapping[str, Array], tracks: int) -> bool:

@@ -5,9 +5,10 @@ One that is read costs milliseconds and next to no memory, however large it is. 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
+from weakref import proxy
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +23,10 @@ from app.formats.tag_rows import rows_by_tag
 
 _AT_ONCE = 10_000
 _REMEMBERED = 1 << 16
-"""Ids whose rows are remembered, and tracks whose releases are: what is popular is looked up again and again."""
+"""Ids whose rows are remembered, and whose releases are: what is popular is looked up again and again."""
+
+_ARTISTS_REMEMBERED = 1 << 14
+"""Names whose tracks are found without folding them first."""
 
 _TRACKS_REMEMBERED = 1 << 15
 """Tracks that are kept once they were built: some 16 MB in every process, for what is popular is suggested again."""
@@ -51,7 +55,8 @@ class MappedCatalogue(Catalogue):
         self._lookups = Lookups(_lookup_arrays(table))
         self._rows: dict[str, int] = {}
         self._kept: dict[int, Track] = {}
-        self._songs: dict[int, Sequence[int]] = {}
+        self._songs = _Songs(self)
+        self._bounds: dict[str, slice] = {}
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -99,6 +104,10 @@ class MappedCatalogue(Catalogue):
     def warm_up(self) -> None:
         """Do nothing: all was made when the file was."""
 
+    def artist_of(self, index: int) -> str:
+        """Return the artist of a track, which is not built for it."""
+        return self._artists[index]
+
     def index_of(self, track_id: str) -> int | None:
         """Return the track's row, or None for a track this catalogue does not hold."""
         row = self._rows.get(track_id)
@@ -126,25 +135,44 @@ class MappedCatalogue(Catalogue):
 
     def same_song(self, index: int) -> Sequence[int]:
         """Return the rows of every release of this track's song, itself included."""
-        rows = self._songs.get(index)
-        if rows is None:
-            if len(self._songs) >= _REMEMBERED:
-                self._songs.clear()
-            rows = self._songs[index] = self._lookups.releases(index)
-        return rows
+        return self._lookups.releases(index)
 
-    def same_songs(self, rows: Iterable[int]) -> set[int]:
-        """Return the rows of every release of these tracks' songs, themselves included."""
-        rows = tuple(rows)
-        songs = list(map(self._songs.get, rows))
-        known = [song for song in songs if song is not None]
-        return set[int]().union(*(known if len(known) == len(rows) else map(self.same_song, rows)))
+    def songs_of(self, track_ids: Iterable[str]) -> set[int]:
+        """Return the rows of every release of these tracks' songs; ids this catalogue does not hold are left out."""
+        return set(chain.from_iterable(map(self._songs.__getitem__, track_ids)))
 
     def of_artist(self, artist: str) -> Sequence[int]:
         """Return the rows of every track of an artist, however the name is spelled."""
-        key = text_key(artist)
-        rows = self._lookups.of_artist(key)
-        return rows if rows and text_key(self._artists[rows[0]]) == key else ()
+        bounds = self._bounds.get(artist)
+        if bounds is None:
+            if len(self._bounds) >= _ARTISTS_REMEMBERED:
+                self._bounds.clear()
+            bounds = self._bounds[artist] = self._bounds_of(text_key(artist))
+        return self._lookups.artist_rows(bounds)
+
+    def _bounds_of(self, key: str) -> slice:
+        bounds = self._lookups.of_artist(key)
+        rows = self._lookups.artist_rows(bounds)
+        return bounds if rows and text_key(self._artists[rows[0]]) == key else slice(0)
+
+
+class _Songs(dict[str, Sequence[int]]):
+    """The releases of songs by the ids of their tracks; those that were asked for are found without a call."""
+
+    def __init__(self, catalogue: MappedCatalogue) -> None:
+        super().__init__()
+        # By proxy: the catalogue holds this, and what it maps is to go with it at once.
+        self._catalogue = proxy(catalogue)
+
+    def __missing__(self, track_id: str) -> Sequence[int]:
+        row = self._catalogue.index_of(track_id)
+        if row is None:
+            return ()  # not remembered: anybody may ask for anything
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        songs: Sequence[int] = self._catalogue.same_song(row)
+        self[track_id] = songs
+        return songs
 
 
 def write_mapped_catalogue(path: Path, tracks: Iterable[Track]) -> None:

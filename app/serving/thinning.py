@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from app.domain.catalogue import Catalogue
-from app.domain.ranking import Ranking, StepRequest
+from app.domain.ranking import Ranking, Step, StepRequest
 from app.domain.rules import Rules
 from app.domain.spelling import text_key
 from app.serving.engine import Engine, Predictor, TimedStep
@@ -31,7 +31,8 @@ async def thinned_step(
             came = (await engine.step(predictor, again)).step.ranking
         ranking = thinned.of(ranking)
         taken = {**taken, "max_per_artist": thinned.taken(request.excluded)}
-    return replace(timed, step=replace(timed.step, ranking=replace(ranking, taken=taken)))
+    kept = Ranking(ranking.tracks, ranking.probabilities, ranking.pool_before, ranking.pool_after, taken)
+    return TimedStep(Step(timed.step.hidden, kept), timed.queue_us, timed.step_us)
 
 
 class _Thinned:

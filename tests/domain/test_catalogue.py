@@ -28,6 +28,7 @@ def test_every_release_of_a_song_is_the_same_song() -> None:
     assert sorted(catalogue().same_song(0)) == [0, 1]
     assert sorted(catalogue().same_song(1)) == [0, 1]
     assert list(catalogue().same_song(3)) == [3]
+    assert catalogue().songs_of([catalogue()[1].track_id, "nope"]) == {0, 1}
 
 
 def test_an_artist_is_one_however_spelled() -> None:

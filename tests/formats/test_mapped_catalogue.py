@@ -48,13 +48,14 @@ def test_it_answers_as_the_one_in_memory(tmp_path: Path, known: list[Track], ask
         assert catalogue[row] == track
         assert catalogue[row - len(known)] == track
         assert [catalogue.index_of(track.track_id) for _ in range(2)] == [row, row]
+        assert catalogue.artist_of(row) == in_memory.artist_of(row) == track.artist
         assert tuple(catalogue.same_song(row)) == tuple(in_memory.same_song(row))
     ids = [*(track.track_id for track in known), unknown]
     for _ in range(2):
         assert catalogue.rows_of(ids) == in_memory.rows_of(ids)
         assert catalogue.unknown_among(set(ids)) == in_memory.unknown_among(set(ids))
-        assert catalogue.same_songs(range(len(known))) == in_memory.same_songs(range(len(known)))
-    for artist in (asked, *(track.artist for track in known)):
+        assert catalogue.songs_of(ids) == in_memory.songs_of(ids) == set(range(len(known)))
+    for artist in (asked, *(track.artist for track in known)) * 2:
         assert list(catalogue.of_artist(artist)) == list(in_memory.of_artist(artist))
     with pytest.raises(IndexError):
         catalogue[len(known)]
@@ -80,14 +81,15 @@ def test_countries_of_many_batches_are_the_same_set(tmp_path: Path) -> None:
 
 
 def test_what_is_kept_is_thrown_away_and_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for bound in ("_REMEMBERED", "_TRACKS_REMEMBERED"):
+    for bound in ("_REMEMBERED", "_TRACKS_REMEMBERED", "_ARTISTS_REMEMBERED"):
         monkeypatch.setattr(f"app.formats.mapped_catalogue.{bound}", 3)
-    known = [Track(f"t{row}", f"Song {row // 2}", "Artist", year=1990 + row) for row in range(10)]
+    known = [Track(f"t{row}", f"Song {row // 2}", f"Artist {row // 2}", year=1990 + row) for row in range(10)]
     catalogue = mapped(tmp_path, known)
     for _ in range(2):
         assert [catalogue[row] for row in range(10)] == known
         assert catalogue.rows_of([track.track_id for track in known]) == list(range(10))
-        assert [sorted(catalogue.same_songs([row])) for row in (4, 9)] == [[4, 5], [8, 9]]
+        assert [sorted(catalogue.songs_of([known[row].track_id])) for row in (4, 9)] == [[4, 5], [8, 9]]
+        assert [catalogue.of_artist(track.artist)[0] for track in known] == [row // 2 * 2 for row in range(10)]
 
 
 def test_tracks_come_in_several_batches(tmp_path: Path) -> None:
