@@ -30,6 +30,7 @@ from app.errors import SessionConflict, SessionStoreUnavailable
 from app.stores import event_record, scripts
 from app.stores.exchange import Exchange, checked, is_of_another_type
 from app.stores.keys import DAMAGED_TTL_S, LANES, damaged_key, events_key, lane_of, session_key
+from app.stores.record_memory import RecordMemory
 from app.stores.session_record import POSITION, DamagedRecord, decode, encode, position, seq_of
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class SessionStore:
         self._exchange = exchange
         self._ttl_s = ttl_s
         self._lane_length = max(1, waiting_events // LANES)
+        self._written = RecordMemory()
         self.damaged_records = 0
 
     @classmethod
@@ -98,17 +100,20 @@ class SessionStore:
 
     async def commit_many(self, commits: Sequence[Commit]) -> list[bool]:
         """Store many sessions with their entries in one round trip; tell which of them were stored."""
+        records = [encode(new) for new, _, _ in commits]
         replies = await self._exchange.run(
             scripts.COMMIT,
             [
                 (
                     *(2, session_key(new.listener_id), events_key(lane_of(new.listener_id))),
-                    *(position(expected), encode(new), self._ttl_s, self._lane_length),
+                    *(position(expected), record, self._ttl_s, self._lane_length),
                     *map(event_record.encode, entries),
                 )
-                for new, expected, entries in commits
+                for (new, expected, entries), record in zip(commits, records, strict=True)
             ],
         )
+        for (new, _, _), record in zip(commits, records, strict=True):
+            self._written.note(new, record)
         return [_logged(new.listener_id, reply) == 1 for (new, _, _), reply in zip(commits, replies, strict=True)]
 
     async def delete(
@@ -128,6 +133,7 @@ class SessionStore:
             scripts.DELETE, [(len(keys), *keys, self._lane_length, event_record.encode(mark), *only)]
         )
         deleted = _logged(listener_id, reply)
+        self._written.forget(listener_id)
         if expected is not None and deleted < 0:
             raise _conflict(expected)
         return bool(deleted > 0)
@@ -146,7 +152,8 @@ class SessionStore:
         try:
             if wrong_type:
                 raise DamagedRecord("the key holds a value of another type")
-            return decode(listener_id, checked(reply))
+            record = checked(reply)
+            return self._written.session_of(listener_id, record) or decode(listener_id, record)
         except DamagedRecord as damage:
             self.damaged_records += 1
             logger.error(
