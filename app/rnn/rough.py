@@ -35,7 +35,10 @@ class RoughTable:
     @staticmethod
     def can_hold(table: Tensor) -> bool:
         """Tell whether this processor has the kernel, and half precision the range for these rows."""
-        return "fbgemm" in torch.backends.quantized.supported_engines and float(table.abs().max()) <= _HIGHEST
+        if "fbgemm" not in torch.backends.quantized.supported_engines:
+            return False
+        lowest, highest = torch.aminmax(table)
+        return -_HIGHEST <= float(lowest) and float(highest) <= _HIGHEST
 
     def logits(self, outputs: Tensor) -> Tensor:
         """Return the logits (B, V) of outputs (B, K), each off by `bounds` at most."""
