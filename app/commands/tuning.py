@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from app.trainer.tuning import Tuning
 
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_SHOWN = 10
+_SHOWN = 4  # beside the names of settings in 80 columns, with the first trial
 
 
 def register(cli: typer.Typer) -> None:
@@ -132,7 +132,7 @@ def _page(found: "Tuning") -> str:
 
 
 def _table(found: "Tuning") -> "Table":
-    """Return the best trials, and the first, with the settings that differ between trials."""
+    """Return the best trials, and the first, side by side, with their settings below each other."""
     from rich.table import Table
 
     ranked = sorted(found.trials, key=lambda trial: (trial.pruned, -trial.goodness))[:_SHOWN]
@@ -140,16 +140,16 @@ def _table(found: "Tuning") -> "Table":
         ranked.append(found.trials[0])
     pruned = sum(trial.pruned for trial in found.trials)
     table = Table(caption=f"{len(found.trials)} trials, {pruned} of them ended early; trial 1 is the recipe itself")
-    for title in ("trial", "R+MRR@20", "epochs", "seconds"):
-        table.add_column(title, justify="right")
-    for name in found.best.settings:
-        table.add_column(name.replace("_", " "), justify="right")
+    table.add_column("trial")
     for trial in ranked:
-        table.add_row(
-            f"{trial.number}{' *' if trial is found.best else ''}",
-            f"{trial.goodness:.4f}{' …' if trial.pruned else ''}",
-            str(len(trial.curve)),
-            f"{trial.seconds:.0f}",
-            *(f"{value:.3g}" if isinstance(value, float) else str(value) for value in trial.settings.values()),
-        )
+        table.add_column(f"{trial.number}{' *' if trial is found.best else ''}", justify="right")
+    table.add_row("R+MRR@20", *(f"{trial.goodness:.4f}{' …' if trial.pruned else ''}" for trial in ranked))
+    table.add_row("epochs", *(str(len(trial.curve)) for trial in ranked))
+    table.add_row("seconds", *(f"{trial.seconds:.0f}" for trial in ranked))
+    for name in found.best.settings:
+        table.add_row(name.replace("_", " "), *(_setting(trial.settings[name]) for trial in ranked))
     return table
+
+
+def _setting(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

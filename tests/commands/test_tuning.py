@@ -38,6 +38,8 @@ def test_the_best_recipe_is_a_file_that_train_takes(dataset: Path, tmp_path: Pat
     assert recipe.name == "gru-tuned"
     assert recipe.epochs == 2
     assert "3 trials" in output
+    assert "…" not in output.replace(" …", "")  # nothing is cut short in 80 columns
+    assert f"{recipe.learning_rate:.3g}" in output
     assert (folder / "tuning.png").read_bytes().startswith(b"\x89PNG")
     result = CliRunner().invoke(
         cli,
