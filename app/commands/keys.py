@@ -1,12 +1,12 @@
 """`segue keys`: make API keys, list them, revoke them. A running service follows within a second."""
 
-import json
 import re
 from time import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.commands.terminal import Json, print_json, print_table, table_of
 from app.errors import InvalidRequest
 from app.settings import Settings
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 keys = typer.Typer(help="API keys: make, list, revoke.", no_args_is_help=True)
 
 UNITS_S = {"h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
 def register(cli: typer.Typer) -> None:
@@ -60,21 +59,15 @@ def list_keys(as_json: Json = False) -> None:
     file, now = _file(), time()
     rows = [_row(file, key, now) for key in file.read().keys.values()]
     if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        print_json(rows)
         return
     if not rows:
         typer.echo(f"No API key in {file.path} yet: the service answers on loopback only.")
         return
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD)
-    for column in rows[0]:
-        table.add_column(column.replace("_", " "), overflow="fold")
+    table = table_of(*(column.replace("_", " ") for column in rows[0]))
     for row in rows:
         table.add_row(*(", ".join(value) if isinstance(value, list) else str(value or "") for value in row.values()))
-    Console(markup=False, highlight=False).print(table)
+    print_table(table)
 
 
 @keys.command()

@@ -1,33 +1,28 @@
 """`segue models`: look at the published checkpoints, choose which one serves, and the way back at 3 a.m."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.commands.checkpoint_tables import details, listing, summary
+from app.commands.terminal import Json, print_json, print_table
 from app.errors import CheckpointError, CorruptCheckpoint
 from app.settings import Settings
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from app.rnn.manifest import Manifest
     from app.stores.checkpoints import CheckpointStore
     from app.stores.labels import Labels
 
 models = typer.Typer(help="Published checkpoints: look, promote, roll back, verify, prune.", no_args_is_help=True)
 
 Store = Annotated[str | None, typer.Option(help="The model store, a folder or a bucket; SEGUE_MODEL_STORE.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Name = Annotated[str, typer.Argument(help="A checkpoint id, the beginning of one, or a label.")]
 Label = Annotated[str, typer.Option(help="stable, canary or shadow.")]
 ExpectedVersion = Annotated[
     int | None, typer.Option(help="Refuse when the labels are not at this version: somebody changed them.")
 ]
-
-HEADLINE_METRICS = ("recall@20", "mrr@20", "ndcg@20")
 
 
 def register(cli: typer.Typer) -> None:
@@ -41,8 +36,8 @@ def list_models(store: Store = None, as_json: Json = False) -> None:
     checkpoints = _open(store)
     manifests, damaged, labels = checkpoints.list(), checkpoints.damaged(), checkpoints.labels()
     if as_json:
-        listed = [_summary(manifest, labels) for manifest in manifests]
-        _print_json(
+        listed = [summary(manifest, labels) for manifest in manifests]
+        print_json(
             {
                 "labels": labels.to_dict(),
                 "checkpoints": listed,
@@ -53,16 +48,7 @@ def list_models(store: Store = None, as_json: Json = False) -> None:
     if not manifests and not damaged:
         typer.echo(f"No checkpoint in {checkpoints.place} yet. `segue train` publishes one.")
         return
-    table = _table("checkpoint", "labels", "status", "network", "tracks", *HEADLINE_METRICS)
-    for manifest in manifests:
-        network = f"{manifest.network_fields.get('rnn_kind')} {manifest.network_fields.get('hidden_size')}"
-        tracks = f"{manifest.network_fields.get('catalogue_size'):,}"
-        metrics = [_number(manifest.metrics.get(name)) for name in HEADLINE_METRICS]
-        marks = ", ".join(labels.of(manifest.checkpoint_id))
-        table.add_row(manifest.checkpoint_id, marks, manifest.status, network, tracks, *metrics)
-    for checkpoint_id in damaged:
-        table.add_row(checkpoint_id, ", ".join(labels.of(checkpoint_id)), "damaged")
-    _print(table)
+    print_table(listing(manifests, damaged, labels))
     for error in damaged.values():
         typer.echo(f"damaged: {error}", err=True)
 
@@ -73,24 +59,12 @@ def show(name: Name, store: Store = None, as_json: Json = False) -> None:
     checkpoints = _open(store)
     manifest, labels = checkpoints.manifest(name), checkpoints.labels()
     if as_json:
-        _print_json({**manifest.to_dict(), "labels": labels.of(manifest.checkpoint_id)})
+        print_json({**manifest.to_dict(), "labels": labels.of(manifest.checkpoint_id)})
         return
     marks = ", ".join(labels.of(manifest.checkpoint_id)) or "none"
     typer.echo(f"{manifest.checkpoint_id}  {manifest.status}: {manifest.reason}\nlabels: {marks}")
-    _print(_comparison(manifest))
-    for title, fields in (
-        ("network", manifest.network_fields),
-        ("training", manifest.training),
-        ("data", manifest.data),
-        ("index", manifest.index),
-        ("files (SHA-256)", manifest.files),
-    ):
-        if not fields:
-            continue
-        table = _table(title, "")
-        for key, value in fields.items():
-            table.add_row(key, _number(value))
-        _print(table)
+    for table in details(manifest):
+        print_table(table)
 
 
 @models.command()
@@ -139,7 +113,7 @@ def add_tracks(
         now = checkpoints.promote("stable", manifest.checkpoint_id, expected_version=now.version)
     if as_json:
         added = {"checkpoint_id": manifest.checkpoint_id, "added_to": added_to, "labels": now.to_dict()}
-        _print_json({**added, "track_ids": [track.track_id for track in tracks]})
+        print_json({**added, "track_ids": [track.track_id for track in tracks]})
     elif promoted:
         _print_labels(now, "stable", as_json)
 
@@ -163,7 +137,7 @@ def verify(
     names = [checkpoints.resolve(name)] if name else checkpoints.ids()
     broken = {one: error for one in names if (error := _fault(checkpoints.verify, one))}
     if as_json:
-        _print_json({"verified": [one for one in names if one not in broken], "broken": broken})
+        print_json({"verified": [one for one in names if one not in broken], "broken": broken})
     else:
         for one in names:
             typer.echo(f"{one}  {broken.get(one, 'whole')}")
@@ -181,7 +155,7 @@ def prune(
     checkpoints = _open(store)
     removed = checkpoints.prune(keep)
     if as_json:
-        _print_json({"removed": removed, "kept": checkpoints.ids()})
+        print_json({"removed": removed, "kept": checkpoints.ids()})
         return
     for checkpoint_id in removed:
         typer.echo(f"removed {checkpoint_id}")
@@ -203,58 +177,9 @@ def _fault(check: Callable[[str], None], name: str) -> str | None:
     return None
 
 
-def _summary(manifest: "Manifest", labels: "Labels") -> dict[str, Any]:
-    fields = manifest.to_dict()
-    listed = ("checkpoint_id", "created_at", "status", "reason", "network", "metrics", "baselines")
-    return {**{name: fields[name] for name in listed}, "labels": labels.of(manifest.checkpoint_id)}
-
-
-def _comparison(manifest: "Manifest") -> "Table":
-    """Return the metrics of the network beside those of the baselines, one column each; `--json` has the rest."""
-    columns = {"network": manifest.metrics, **manifest.baselines}
-    table = _table("metric", *columns)
-    numbers = (name for values in columns.values() for name, value in values.items() if isinstance(value, int | float))
-    for metric in dict.fromkeys(numbers):
-        table.add_row(metric, *(_number(values.get(metric)) for values in columns.values()))
-    return table
-
-
 def _print_labels(labels: "Labels", label: str, as_json: bool) -> None:
     if as_json:
-        _print_json(labels.to_dict())
+        print_json(labels.to_dict())
         return
     canary = f" for {labels.canary.traffic_percent:g} % of the listeners" if label == "canary" and labels.canary else ""
     typer.echo(f"{label} is {labels.named(label) or 'unset'}{canary} (labels version {labels.version}).")
-
-
-def _table(*columns: str) -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD)
-    for column in columns:
-        # Ids and digests are copied from the screen: folded on a narrow one, never cut.
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _print(table: "Table") -> None:
-    from rich.console import Console
-
-    Console(markup=False, highlight=False).print(table)
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def _number(value: Any) -> str:
-    match value:
-        case None:
-            return ""
-        case float():
-            return f"{value:.4f}"
-        case list() | dict():
-            return f"{len(value)} entries"
-        case _:
-            return str(value)

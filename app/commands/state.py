@@ -1,11 +1,11 @@
 """`segue state`: what is stored of the listeners, all together."""
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.commands.terminal import Json, print_json
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def _keep_the_subcommands() -> None:
 @state.command()
 def stats(
     sample: Annotated[int, typer.Option(min=1, max=100_000, help="Listeners to measure.")] = 1_000,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show how many listeners there are, what they take, and what waits to be collected.
 
@@ -45,7 +45,7 @@ def stats(
     stable = CheckpointStore(open_depot(settings)).labels().stable
     told = _told(found, stable)
     if as_json:
-        typer.echo(json.dumps(told, indent=2))
+        print_json(told)
     else:
         _print(told)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.commands.terminal import print_json
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -121,9 +122,7 @@ def list_runs() -> None:
 @runs.command()
 def show(run_id: RunId) -> None:
     """Show how far a run is and what came of it, as JSON."""
-    import json
-
-    typer.echo(json.dumps(asdict(opened(with_jobs(Settings())).behind[0].get(run_id)), indent=2))
+    print_json(asdict(opened(with_jobs(Settings())).behind[0].get(run_id)))
 
 
 @runs.command()
