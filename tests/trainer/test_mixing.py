@@ -153,8 +153,8 @@ def test_where_few_hits_cannot_tell_likelihood_does(mixed: Metrics, alone: Metri
 
 def test_a_few_long_days_are_enough(trained: tuple[TrainedNetwork, Path]) -> None:
     """A radio's sessions are few and long: what can be drawn among are pieces of them."""
-    heard = albums(count=400)
-    days = Sessions(heard.tracks, heard.offsets[::50], heard.times)
+    heard = albums(count=240)
+    days = Sessions(heard.tracks, heard.offsets[::30], heard.times)
     older, newest = days.split(0.5)
     assert len(newest) == 4
     mixing = mix(trained[0].network, older, newest, SMALL)
