@@ -61,7 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, print and append the result; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--listeners", type=int, default=100_000)
-    parser.add_argument("--tracks", type=int, default=20_000)
+    parser.add_argument("--tracks", type=int, default=20_000, help="of the two checkpoints that are made")
+    parser.add_argument("--store", type=Path, help="swap stable of this store for its newest checkpoint instead")
     parser.add_argument("--rate", type=float, default=200.0, help="requests a second")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=15.0, help="before the swap; twice as long after it")
@@ -80,10 +81,10 @@ def measure(folder: Path, asked: argparse.Namespace) -> tuple[list[Window], floa
 
     Returns the answers by stretch, and in how many seconds all workers followed another process afterwards.
     """
-    store = CheckpointStore(folder / "store")
-    first, second = (store.publish(new_draft(seed, size=asked.tracks, **SIZES)).checkpoint_id for seed in (1, 2))
-    store.promote("stable", first)
+    store = CheckpointStore(asked.store or folder / "store")
+    first, second = _checkpoints(store, asked)
     predictor = store.load(first)
+    asked.tracks = len(predictor.catalogue)
     popular = popular_first(predictor)
     everybody = who_listened(predictor, popular, asked.listeners)
     write_lines(folder / "tracks.txt", popular)
@@ -114,6 +115,15 @@ def measure(folder: Path, asked: argparse.Namespace) -> tuple[list[Window], floa
         assert now_serves == second, now_serves
         followed_s = _followed(service, store, asked.workers)
     return _windows(answered, asked.seconds, cpu_ms), followed_s
+
+
+def _checkpoints(store: CheckpointStore, asked: argparse.Namespace) -> tuple[str, str]:
+    """Return the checkpoint that is stable in a store and the one that will be."""
+    if asked.store is not None:
+        return str(store.labels().stable), store.list()[0].checkpoint_id
+    first, second = (store.publish(new_draft(seed, size=asked.tracks, **SIZES)).checkpoint_id for seed in (1, 2))
+    store.promote("stable", first)
+    return first, second
 
 
 def _cpu_ms(service: Service, asked: argparse.Namespace) -> list[float]:
@@ -178,7 +188,7 @@ def _show(windows: list[Window], followed_s: float, asked: argparse.Namespace) -
         "commit": subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], text=True).strip(),
         "cores": os.cpu_count(),
         "load": busy,
-        **vars(asked),
+        **{name: value for name, value in vars(asked).items() if name != "store"},
         "followed_s": round(followed_s, 2),
         "windows": [asdict(window) for window in windows],
     }

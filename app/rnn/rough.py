@@ -38,7 +38,7 @@ class RoughTable:
         if "fbgemm" not in torch.backends.quantized.supported_engines:
             return False
         lowest, highest = torch.aminmax(table)
-        return -_HIGHEST <= float(lowest) and float(highest) <= _HIGHEST
+        return max(-float(lowest), float(highest)) <= _HIGHEST
 
     def logits(self, outputs: Tensor) -> Tensor:
         """Return the logits (B, V) of outputs (B, K), each off by `bounds` at most."""

@@ -40,7 +40,7 @@ class Depot(Protocol):
         """Return a checkpoint as a folder of this machine; whoever reads it checks it."""
 
     def check(self, checkpoint_id: str) -> Manifest:
-        """Return the manifest of a checkpoint every file of which was just hashed; raise CheckpointError."""
+        """Return the manifest of a checkpoint whose files are whole; raise CheckpointError."""
 
     def labels(self) -> Labels:
         """Return what is promoted."""
