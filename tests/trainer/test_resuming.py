@@ -97,7 +97,7 @@ def test_resuming_with_something_else_is_refused(tmp_path: Path) -> None:
     train(markov_chain(0.2), SMALL, tmp_path)
     with pytest.raises(NothingToResume, match="another hidden_size, name"):
         train(markov_chain(0.2), replace(SMALL, hidden_size=8, name="other"), tmp_path, resume=True)
-    with pytest.raises(NothingToResume, match="another events, sessions"):
+    with pytest.raises(NothingToResume, match="another events, fingerprint, sessions"):
         train(markov_chain(0.2, count=30), SMALL, tmp_path, resume=True)
 
 
