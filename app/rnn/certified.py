@@ -1,7 +1,8 @@
 """Ranking the whole catalogue exactly at half the cost: rough logits choose, exact ones decide, a bound certifies.
 
-No track outside the candidates can be better than its rough logit and how far that may be off. An output for which the
-last wanted track is not above that is ranked the slow way. Knows nothing of how rough logits come about.
+No track outside the candidates can be better than its rough logit and how far that may be off. Outputs for which the
+last wanted track is not above that are ranked the slow way, all of a batch together. Knows nothing of how rough logits
+come about.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,9 +45,9 @@ class CertifiedRanker(Ranker):
         log_total = _log_total(logits)
         Bar(barred).apply(0, logits)
         best, rows, certain = self._best(outputs, logits, most)
-        for place in _those(~certain | ~log_total.isfinite()):
-            here = slice(place, place + 1)
-            best[here], rows[here], log_total[here] = super()._scan(outputs[here], barred[here], most)
+        if doubtful := _those(~certain | ~log_total.isfinite()):
+            slow = super()._scan(outputs[doubtful], [barred[place] for place in doubtful], most)
+            best[doubtful], rows[doubtful], log_total[doubtful] = slow
         return best, rows, log_total
 
     @torch.inference_mode()
@@ -69,13 +70,14 @@ class CertifiedRanker(Ranker):
         requests, rows = asked
         found = self._logits_of(outputs[requests], rows.unsqueeze(1)).squeeze(1)
         survey = Survey(*of_all[:2], *of_allowed[:2], found, log_total)
-        for place in _those(~of_all.certain | ~of_allowed.certain | ~log_total.isfinite()):
-            here, own = slice(place, place + 1), requests == place
-            slow = super().survey(
-                outputs[here], (torch.zeros_like(requests[own]), rows[own]), excluded[here], first, most
-            )
+        if doubtful := _those(~of_all.certain | ~of_allowed.certain | ~log_total.isfinite()):
+            theirs = torch.isin(requests, torch.tensor(doubtful))
+            among = torch.zeros(len(outputs), dtype=torch.int64)
+            among[doubtful] = torch.arange(len(doubtful))
+            asked = among[requests[theirs]], rows[theirs]
+            slow = super().survey(outputs[doubtful], asked, [excluded[place] for place in doubtful], first, most)
             for part, slow_part in zip(survey, slow, strict=True):
-                part[own if part is found else here] = slow_part
+                part[theirs if part is found else doubtful] = slow_part
         return survey
 
     def _best(self, outputs: Tensor, logits: Tensor, most: int) -> _Found:

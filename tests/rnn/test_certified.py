@@ -106,6 +106,34 @@ def test_ordinary_rows_are_never_looked_at_twice() -> None:
         np.testing.assert_allclose(found.probabilities, expected.probabilities, rtol=1e-4)
 
 
+class Counting(CertifiedRanker):
+    """A ranker that notes how many outputs it multiplied with every row at once."""
+
+    def __init__(self, table: Tensor) -> None:
+        super().__init__(RoughTable(table, None), table, None, lambda rows: rows)
+        self.slow: list[int] = []
+
+    def _blocks(self, outputs: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
+        self.slow.append(len(outputs))
+        return super()._blocks(outputs)
+
+
+def test_those_in_doubt_are_ranked_together() -> None:
+    """A hundred new tracks with the row of their artist: one product with every row for all who like that artist."""
+    torch.manual_seed(3)
+    table = torch.randn(2_000, K)
+    table[100:200] = table[100]
+    outputs = torch.cat((4 * table[100].expand(5, -1), -4 * table[100].expand(2, -1)))
+    certified, nothing = Counting(table), [frozenset[int]()] * 7
+    answers = certified.top(outputs, nothing, [20] * 7)
+    assert certified.slow == [5]
+    assert [answer.tracks for answer in answers] == [
+        answer.tracks for answer in Ranker(table).top(outputs, nothing, [20] * 7)
+    ]
+    certified.survey(outputs, (torch.tensor([0, 6]), torch.tensor([3, 4])), nothing, 20, 10)
+    assert certified.slow == [5, 5]
+
+
 def test_an_output_that_is_no_number_does_not_disturb_the_batch() -> None:
     torch.manual_seed(2)
     table = torch.randn(500, K)
