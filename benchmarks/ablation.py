@@ -32,7 +32,10 @@ PARTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "logq": ("no logQ", {"log_q": False}),
     "join": ("the last track not joined to the output", {"skip_input": False, "residual": 0.0}),
     "one-table": ("one table reads and ranks", {"tied": True}),
-    "sessions": ("one-step gradients, 64 sessions side by side", {"session_parallel": 64, "learn_start": False}),
+    "sessions": (
+        "one-step gradients, 64 sessions side by side",
+        {"session_parallel": 64, "learn_start": False, "choose_half_life": False},
+    ),
     "dropout": ("no dropout", {"dropout": 0.0, "input_dropout": 0.0}),
     "refit": ("no refit on all sessions", {"refit": False}),
     "narrow": ("100 numbers in place of 200", {"hidden_size": 100, "embedding_size": 100, "output_size": 100}),
@@ -43,7 +46,7 @@ PARTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "many-negatives": ("8,192 negatives", {"negatives": 8192}),
     "uniform": ("negatives drawn alike", {"negatives_power": 0.0}),
     "by-plays": ("negatives drawn by plays", {"negatives_power": 1.0}),
-    "recency": ("newer sessions more often, half-life .25", {"half_life": 0.25}),
+    "recency": ("sessions of all times alike", {"choose_half_life": False}),
     "traits": ("vectors of artists, genres and tags", {"traits": True}),
 }
 """What may be taken out or put in its place, by a short name: in words, and the settings that do it."""

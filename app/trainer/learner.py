@@ -31,6 +31,22 @@ from app.trainer.session_parallel import SessionParallel
 from app.trainer.team import ALONE, Team
 from app.trainer.trait_table import TraitTable
 
+Begin = Callable[[RecurrentNetwork], None]
+"""Gives a network the weights it begins with."""
+
+
+def cooccurrence_start(sessions: Sessions, catalogue_size: int, recipe: Recipe) -> Begin:
+    """Return what gives the tables of any number of networks the vectors of what these sessions heard together."""
+    vectors = torch.from_numpy(cooccurrence_vectors(sessions, catalogue_size, recipe.embedding_size, recipe.seed))
+
+    @torch.no_grad()
+    def begin(network: RecurrentNetwork) -> None:
+        network.input_table.copy_(vectors)
+        if network.output_table is not None and network.output_table.shape == vectors.shape:
+            network.output_table.copy_(vectors)
+
+    return begin
+
 
 class Learner:
     """A network, its optimisers and the sessions it learns from.
@@ -45,12 +61,12 @@ class Learner:
         recipe: Recipe,
         team: Team = ALONE,
         traits: sparse.csr_array | None = None,
-        begin: Callable[[RecurrentNetwork], None] | None = None,
+        begin: Begin | None = None,
     ) -> None:
         """Take what to learn from, and with whom: everyone in a team is given the same sessions.
 
         `traits` (V, F) says which tracks have which traits, if those are to be learned too. `begin` gives the network
-        the weights it begins with, where it does not begin anew.
+        the weights it begins with, in place of those its recipe asks for.
         """
         if team.size > 1 and recipe.session_parallel:
             raise InvalidRequest(
@@ -64,7 +80,7 @@ class Learner:
         if begin is not None:
             begin(self._network)
         elif recipe.cooccurrence_start:
-            self._start_from(cooccurrence_vectors(sessions, catalogue_size, recipe.embedding_size, recipe.seed))
+            cooccurrence_start(sessions, catalogue_size, recipe)(self._network)
         # Begun on the processor, a network is the same on every device.
         self._network.to(self._device)
         team.start_alike(list(self._network.state_dict().values()))
@@ -109,12 +125,6 @@ class Learner:
         for table in self._tables.values():
             table.settle()
         return self._network.state_dict()
-
-    def _start_from(self, vectors: NDArray[np.float32]) -> None:
-        with torch.no_grad():
-            self._network.input_table.copy_(torch.from_numpy(vectors))
-            if self._network.output_table is not None and self._network.output_table.shape == vectors.shape:
-                self._network.output_table.copy_(torch.from_numpy(vectors))
 
     def step(self, epoch: int, number: int, windows: NDArray[np.int64], progress: float) -> tuple[float, int]:
         """Learn from one batch; return its mean loss and how many targets it had.

@@ -24,7 +24,6 @@ from app.trainer.mixer_fitting import collect, fit_mixer, mean_surprise, steps_p
 from app.trainer.neighbour_choice import choose_neighbours
 from app.trainer.reading import heard_before
 from app.trainer.recipe import Recipe
-from app.trainer.resampling import SessionTotals
 from app.trainer.runs import RunFolder
 from app.trainer.targets import Targets
 from app.trainer.trained import TrainedNetwork
@@ -133,11 +132,7 @@ def is_better(mixed: Metrics, alone: Metrics) -> bool:
     Where resampling could turn the difference round, log-likelihood decides: a hit more or less of few targets is
     chance, while every target has its say in the likelihood. Where nothing differs the network stays alone.
     """
-    difference = mixed.totals.minus(alone.totals)
-    columns = [difference.names.index(figure) for figure in ("recall@20", "mrr@20")]
-    gains = SessionTotals(
-        ("gain",), difference.sessions, difference.counts, difference.sums[:, columns].sum(1, keepdims=True)
-    )
+    gains = mixed.totals.minus(alone.totals).summed("gain", ("recall@20", "mrr@20"))
     gain, sure = gains.means()["gain"], gains.intervals()["gain"]
     if gain == 0 or not sure.low <= 0 <= sure.high or mixed.log_loss is None or alone.log_loss is None:
         return gain > 0

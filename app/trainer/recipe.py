@@ -35,7 +35,7 @@ class Recipe:
     Batches: about `batch_events` targets of sessions of like length, fewer (but 32) where an epoch would not take
     `least_steps` steps otherwise; sessions of more than `window` targets are cut.
     With a `half_life` newer sessions are read more often: half as often for every such share of the sessions that is
-    newer.
+    newer. With `choose_half_life`, and none given, held-out listening says which, if any (`recency.py`).
     `learn_start` also teaches what sessions begin with. With `session_parallel` sessions side by side instead, a step
     is one track of each, and its gradient reaches no further back.
     Learning: `learning_rate` is for the cells (`optimizer` adam or adagrad), `table_learning_rate` for the rows of
@@ -83,6 +83,7 @@ class Recipe:
     least_steps: int = 0
     window: int = 50
     half_life: float = 0.0
+    choose_half_life: bool = False
     learn_start: bool = True
     session_parallel: int = 0
     epochs: int = 10
@@ -130,8 +131,8 @@ class Recipe:
         _expect(self.optimizer in ("adam", "adagrad"), "optimizer adam or adagrad", self.optimizer)
         no_start = not (self.session_parallel and self.learn_start)
         _expect(no_start, "learn_start false where sessions run in parallel", self.learn_start)
-        once = not (self.session_parallel and self.half_life)
-        _expect(once, "half_life 0 where sessions run in parallel", self.half_life)
+        once = not (self.session_parallel and (self.half_life or self.choose_half_life))
+        _expect(once, "half_life 0, and none to choose, where sessions run in parallel", self.half_life)
         for name in ("negatives_power", "warm_up", "final_rate"):
             _expect(0 <= getattr(self, name) <= 1, f"{name} from 0 to 1", getattr(self, name))
         _expect(0 < self.validation_share < 1, "validation_share between 0 and 1", self.validation_share)

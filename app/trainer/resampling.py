@@ -4,6 +4,7 @@ Sessions are resampled, not targets, because the targets of one session are not 
 nothing of what the figures mean.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +86,11 @@ class SessionTotals:
         """
         self.check_comparable(other)
         return SessionTotals(self.names, self.sessions, self.counts, self.sums - other.sums)
+
+    def summed(self, name: str, of: Sequence[str]) -> "SessionTotals":
+        """Return the totals of one figure: the sum of these."""
+        columns = [self.names.index(figure) for figure in of]
+        return SessionTotals((name,), self.sessions, self.counts, self.sums[:, columns].sum(1, keepdims=True))
 
     def check_comparable(self, other: "SessionTotals") -> None:
         """Raise ValueError unless both are totals of the same targets."""

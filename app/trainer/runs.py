@@ -24,7 +24,7 @@ from torch import Tensor
 
 from app.errors import DataFolderInUse, NothingToResume
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _STATE = "state.safetensors"
 _SEARCHED = "searched.safetensors"
 _FINAL = "final.safetensors"
@@ -35,8 +35,8 @@ class RunState:
     """The point a run has reached: `batch` batches of `epoch` (from 0) are done.
 
     `history` holds one entry per finished epoch; `losses` and `events` add up the unfinished one. `identity` is what
-    must not change between interruption and resumption: data and recipe. `pull_back` and `temperature` are known
-    after the search.
+    must not change between interruption and resumption: data and recipe. `half_life` is known, if it is to be chosen,
+    before the search, with what was tried; `pull_back` and `temperature` are known after it.
     """
 
     identity: dict[str, Any]
@@ -48,6 +48,8 @@ class RunState:
     seconds: float = 0.0
     events_learned: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
+    half_life: float | None = None
+    half_lives: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int | None = None
     pull_back: float = 0.0
     temperature: float | None = None

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.rnn.network import RecurrentNetwork
+from app.trainer.recency import TriedHalfLife
 from app.trainer.recipe import Recipe
 
 
@@ -24,7 +25,8 @@ class EpochRecord:
 class TrainedNetwork:
     """What a run ends with: the network of the best epoch, how it came about, and how fast.
 
-    `pull_back` is the share by which its output table was moved back toward its start.
+    `recipe` holds what was chosen on the way, `half_lives` what it was chosen from, if anything was tried. `pull_back`
+    is the share by which its output table was moved back toward its start.
     """
 
     network: RecurrentNetwork
@@ -34,12 +36,14 @@ class TrainedNetwork:
     pull_back: float
     seconds: float
     events_per_s: float
+    half_lives: tuple[TriedHalfLife, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """Return plain JSON values for a checkpoint's manifest."""
         return {
             "recipe": asdict(self.recipe),
             "best_epoch": self.best_epoch,
+            "half_lives": [asdict(tried) for tried in self.half_lives],
             "pull_back": self.pull_back,
             "history": [asdict(record) for record in self.history],
             "seconds": round(self.seconds, 1),

@@ -4,7 +4,7 @@ Knows nothing of how a step learns (`learner.py`) or of how the result is judged
 """
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from app.dataset.folder import Dataset, Sessions
 from app.errors import NothingToLearn, NothingToResume
 from app.rnn.network import RecurrentNetwork
 from app.trainer.device import own_randomness
-from app.trainer.learner import Learner
+from app.trainer.learner import Begin, Learner, cooccurrence_start
 from app.trainer.progress import Meter, OnProgress, TrainingProgress
 from app.trainer.pull_back import choose_pull_back, pull_back
+from app.trainer.recency import TriedHalfLife, try_half_lives
 from app.trainer.recipe import Recipe
 from app.trainer.runs import RunFolder, RunState
 from app.trainer.team import ALONE, Team
@@ -100,7 +101,7 @@ class _Run:
         warm: WarmStart | None,
     ) -> None:
         self._sessions = dataset.sessions
-        self._catalogue_size = len(dataset.catalogue)
+        self._catalogue = dataset.catalogue
         self._traits = shared_traits(dataset.catalogue) if recipe.traits else None
         self._older, newest = dataset.sessions.split(recipe.validation_share)
         self._newest = thinned(newest, recipe.validation_targets)
@@ -109,13 +110,15 @@ class _Run:
                 f"Expected sessions of two tracks and more both to learn from and, among the newest "
                 f"{recipe.validation_share:.0%}, to judge by, got {len(self._sessions)} in all. Import more listening."
             )
-        self._recipe = recipe
         self._folder = folder
         self._on_progress = on_progress
         self._save_every_s = save_every_s
         self._team = team
-        self._begin = None if warm is None else partial(warm.begin, catalogue=dataset.catalogue)
+        self._warm = warm
         self._state, self._kept = team.from_lead(lambda: _begin(folder, state, resume))
+        self._recipe = recipe
+        if self._state.half_life is not None:
+            self._recipe = _with_half_life(recipe, self._state.half_life)
         self._meter = Meter(self._state.seconds, self._state.events_learned)
         self._saved_at = time.monotonic()
 
@@ -138,10 +141,11 @@ class _Run:
             state.pull_back,
             self._meter.seconds,
             self._meter.events_per_s,
+            tuple(TriedHalfLife(**tried) for tried in state.half_lives),
         )
 
     def _network(self, weights: dict[str, Tensor]) -> RecurrentNetwork:
-        network = RecurrentNetwork(self._recipe.network(self._catalogue_size))
+        network = RecurrentNetwork(self._recipe.network(len(self._catalogue)))
         network.load_state_dict(weights)
         return network
 
@@ -165,7 +169,7 @@ class _Run:
         state = self._state
         if state.refit:
             return
-        learner = self._learner(self._older)
+        learner = self._searching()
         while state.epoch < self._recipe.epochs and not self._is_past_its_best:
             before = self._meter.seconds
             self._epoch(learner, self._recipe.epochs)
@@ -179,7 +183,7 @@ class _Run:
         state = self._state
         if not state.refit:
             state.refit, state.epoch = True, 0
-        learner = self._learner(self._sessions)
+        learner = self._learner(self._sessions, self._start(self._sessions))
         while state.epoch <= self._best:
             self._epoch(learner, self._best + 1)
             self._end_epoch(learner)
@@ -188,8 +192,32 @@ class _Run:
             pull_back(network, learner.start, state.pull_back)
         return network.state_dict()
 
-    def _learner(self, sessions: Sessions) -> Learner:
-        learner = Learner(sessions, self._catalogue_size, self._recipe, self._team, self._traits, self._begin)
+    def _searching(self) -> Learner:
+        """Return what learns from the older sessions, once it is known how soon they grow old."""
+        state, start = self._state, self._start(self._older)
+        if state.half_life is None and self._recipe.choose_half_life and not self._recipe.half_life:
+            state.half_life, tried = try_half_lives(
+                self._recipe, lambda recipe: self._new_learner(recipe, self._older, start), self._newest, self._team
+            )
+            state.half_lives = [asdict(each) for each in tried]
+            self._recipe = _with_half_life(self._recipe, state.half_life)
+            if self._team.leads:
+                self._folder.save(state, {})
+        return self._learner(self._older, start)
+
+    def _start(self, sessions: Sessions) -> Begin | None:
+        """Return what networks begin with, found once for all of them; None: at random."""
+        if self._warm is not None:
+            return partial(self._warm.begin, catalogue=self._catalogue)
+        if self._recipe.cooccurrence_start:
+            return cooccurrence_start(sessions, len(self._catalogue), self._recipe)
+        return None
+
+    def _new_learner(self, recipe: Recipe, sessions: Sessions, start: Begin | None) -> Learner:
+        return Learner(sessions, len(self._catalogue), recipe, self._team, self._traits, start)
+
+    def _learner(self, sessions: Sessions, start: Begin | None) -> Learner:
+        learner = self._new_learner(self._recipe, sessions, start)
         if self._kept:
             learner.restore(self._kept)
             self._kept = {}
@@ -266,6 +294,10 @@ class _Run:
                 validation=Validation(newest["recall"], newest["mrr"], newest["log_loss"]) if newest else None,
             )
         )
+
+
+def _with_half_life(recipe: Recipe, half_life: float) -> Recipe:
+    return replace(recipe, half_life=half_life, choose_half_life=False)
 
 
 def _begin(folder: RunFolder, begun: RunState, resume: bool) -> tuple[RunState, dict[str, Tensor]]:

@@ -149,7 +149,7 @@ class _Search:
         shutil.rmtree(folder, ignore_errors=True)
 
     def _run(self, trial: Trial, number: int, folder: Path, deadline: float) -> float:
-        recipe = replace(self._space.at(trial.params), refit=False, mixture=False)
+        recipe = self._as_chosen(replace(self._space.at(trial.params), refit=False, mixture=False))
         run = RunFolder(folder)
         before = run.load()[0].history if run.is_begun else []
         curve: list[float] = [entry["recall"] + entry["mrr"] for entry in before]
@@ -174,9 +174,18 @@ class _Search:
             # Rates too high for this data: a bad trial, and no reason to end the search.
             self._note(trial, curve or [0.0], started)
             raise optuna.TrialPruned from error
+        if trained.half_lives:
+            trial.set_user_attr("half_life", trained.recipe.half_life)
         curve = [record.recall + record.mrr for record in trained.history]
         self._note(trial, curve, started)
         return max(curve)
+
+    def _as_chosen(self, recipe: Recipe) -> Recipe:
+        """Return the recipe with the half-life an earlier trial has chosen: it depends on the data, hardly on rates."""
+        chosen = [trial.user_attrs["half_life"] for trial in self._ended() if "half_life" in trial.user_attrs]
+        if not chosen or not recipe.choose_half_life:
+            return recipe
+        return replace(recipe, half_life=chosen[0], choose_half_life=False)
 
     def _note(self, trial: Trial, curve: list[float], started: float) -> None:
         trial.set_user_attr("curve", curve)

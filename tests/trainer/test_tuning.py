@@ -4,6 +4,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
 import torch
 from PIL import Image
@@ -137,3 +138,12 @@ def test_rates_at_which_learning_breaks_are_a_bad_trial_and_no_more(tmp_path: Pa
     )  # fmt: skip
     with pytest.raises(InvalidRequest, match="one trial that runs to its end"):
         tune(RING, broken, tmp_path, budget_s=LONG_S, trials=2)
+
+
+def test_a_half_life_is_chosen_by_the_first_trial_for_all(tmp_path: Path) -> None:
+    """What is found may be trained on other listening, so it goes on choosing for itself."""
+    recipe = replace(SLOW, choose_half_life=True, epochs=1)
+    found = tune(ring(V, 320, 8, noise=0.2), recipe, tmp_path, budget_s=LONG_S, trials=2)
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{tmp_path / STUDY_FILE}")
+    assert ["half_life" in trial.user_attrs for trial in study.trials] == [True, False]
+    assert found.recipe.choose_half_life
