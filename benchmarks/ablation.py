@@ -41,6 +41,8 @@ PARTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "narrow": ("100 numbers in place of 200", {"hidden_size": 100, "embedding_size": 100, "output_size": 100}),
     "cells": ("Elman cells", {"rnn_kind": "elman"}),
     "lstm": ("LSTM cells", {"rnn_kind": "lstm"}),
+    "mingru": ("minGRU cells: linear, gates from the input alone", {"rnn_kind": "mingru"}),
+    "lru": ("linear recurrent units over complex numbers", {"rnn_kind": "lru"}),
     "layer-norm": ("layer norm", {"layer_norm": True}),
     "few-negatives": ("512 negatives", {"negatives": 512}),
     "many-negatives": ("8,192 negatives", {"negatives": 8192}),

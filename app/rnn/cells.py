@@ -1,49 +1,25 @@
-"""The recurrent cells: one step from a hidden state to the next.
+"""The recurrent cells: Elman, GRU and LSTM here, those without U in `linear_cells.py`; `new_cell` makes any of them."""
 
-A cell is handed what the input contributes to its gates, already multiplied by W, so that training can do that product
-for a whole playlist at once and serving for many at once. It knows nothing of tracks, layers or padding.
-"""
-
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from app.rnn.cell import Cell
+from app.rnn.linear_cells import LRUCell, MinGRUCell
 
-class Cell(nn.Module, ABC):
-    """One step of a recurrent layer. `parts` vectors of `hidden_size` make its state; the first is its output h."""
 
-    gates: int
-    parts: int
+class GatedByState(Cell):
+    """A cell whose gates also depend on the hidden state, through U (gates*H, H)."""
 
     def __init__(self, hidden_size: int) -> None:
-        super().__init__()
-        self.hidden_size = hidden_size
+        super().__init__(hidden_size)
         self.recurrent = nn.Parameter(torch.empty(self.gates * hidden_size, hidden_size))
         for gate in self.recurrent.data.view(self.gates, hidden_size, hidden_size):
             nn.init.orthogonal_(gate)
 
-    @property
-    def state_size(self) -> int:
-        """Floats of state per listener."""
-        return self.parts * self.hidden_size
 
-    @abstractmethod
-    def step(self, gates_x: Tensor, state: Tensor) -> Tensor:
-        """Advance state (B, parts*H) by gates_x = W x_t (B, gates*H); return the new state (B, parts*H)."""
-
-    def fill(self, states: Tensor, gates_x: Tensor, sizes: Sequence[int]) -> None:
-        """Step from the first sizes[0] of all states (sizes[0] + N, parts*H), filling in the others, to the bit.
-
-        Step t advances the first sizes[t] of those before it, by that many of gates_x (N, gates*H): sizes never grow.
-        """
-        steps = torch.split(states, list(sizes))
-        for before, after, gates in zip(steps, steps[1:], torch.split(gates_x, list(sizes[1:])), strict=False):
-            after.copy_(self.step(gates, before[: len(after)]))
-
-
-class ElmanCell(Cell):
+class ElmanCell(GatedByState):
     """h_t = F(W x_t + U h_(t-1)), F being tanh or relu (Elman, Cognitive Science 1990, with one-hot x_t)."""
 
     gates = 1
@@ -61,7 +37,7 @@ class ElmanCell(Cell):
         return self.activation(torch.addmm(gates_x, state, self.recurrent.t()))
 
 
-class GRUCell(Cell):
+class GRUCell(GatedByState):
     """The gated recurrent unit of GRU4Rec (Cho et al., EMNLP 2014; Hidasi et al., ICLR 2016).
 
     The reset gate acts on U h rather than on h: one product instead of two, as in cuDNN and torch.nn.GRU.
@@ -101,7 +77,7 @@ class GRUCell(Cell):
             torch.lerp(candidate, before, update, out=after)
 
 
-class LSTMCell(Cell):
+class LSTMCell(GatedByState):
     """Long short-term memory with forget gate (Hochreiter & Schmidhuber 1997; Gers et al. 2000). State: h, then c."""
 
     gates = 4
@@ -116,8 +92,17 @@ class LSTMCell(Cell):
         return torch.cat((torch.sigmoid(leave) * torch.tanh(c), c), 1)
 
 
+_KINDS: dict[str, type[Cell]] = {
+    "elman": ElmanCell,
+    "gru": GRUCell,
+    "lstm": LSTMCell,
+    "mingru": MinGRUCell,
+    "lru": LRUCell,
+}
+RNN_KINDS = tuple(_KINDS)
+"""What a cell may be."""
+
+
 def new_cell(rnn_kind: str, hidden_size: int, activation: str) -> Cell:
-    """Return a cell of the kind `elman`, `gru` or `lstm`; the activation matters to `elman` only."""
-    if rnn_kind == "elman":
-        return ElmanCell(hidden_size, activation)
-    return GRUCell(hidden_size) if rnn_kind == "gru" else LSTMCell(hidden_size)
+    """Return a cell of one of `RNN_KINDS`; the activation matters to `elman` only."""
+    return ElmanCell(hidden_size, activation) if rnn_kind == "elman" else _KINDS[rnn_kind](hidden_size)

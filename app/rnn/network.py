@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from app.errors import IncompatibleCheckpoint, InvalidRequest
-from app.rnn.cells import new_cell
+from app.rnn.cells import RNN_KINDS, new_cell
 from app.rnn.ragged import Ragged
 
 PADDING = -1
@@ -56,10 +56,12 @@ class NetworkConfig:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        _expect(self.rnn_kind in ("elman", "gru", "lstm"), "rnn_kind elman, gru or lstm", self.rnn_kind)
+        _expect(self.rnn_kind in RNN_KINDS, f"rnn_kind {', '.join(RNN_KINDS)}", self.rnn_kind)
         _expect(self.activation in ("tanh", "relu"), "activation tanh or relu", self.activation)
         for name in ("catalogue_size", "hidden_size", "num_layers"):
             _expect(getattr(self, name) >= 1, f"{name} of at least 1", getattr(self, name))
+        paired = self.rnn_kind != "lru" or self.hidden_size % 2 == 0
+        _expect(paired, "an even hidden_size for lru, two numbers for each complex one", self.hidden_size)
         for name in ("embedding_size", "output_size"):
             _expect(getattr(self, name) >= 0, f"{name} of at least 0", getattr(self, name))
         for name in ("dropout", "input_dropout"):
@@ -127,7 +129,7 @@ class Layer(nn.Module):
 
 
 class RecurrentNetwork(nn.Module):
-    """Elman, GRU or LSTM over tracks: `input_table` is W, the cells hold U, `output_table` is V transposed.
+    """Recurrent layers over tracks: `input_table` is W, the cells hold U, `output_table` is V transposed.
 
     `output_table` is None when tied: the rows of `input_table` rank too, stored and updated once.
     """

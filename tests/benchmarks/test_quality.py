@@ -10,7 +10,8 @@ import pytest
 
 from app.errors import InvalidRequest
 from app.trainer.comparison import BASELINES
-from benchmarks.quality import main
+from app.trainer.recipe import recipe_names
+from benchmarks.quality import asked_of, main
 
 Record = dict[str, Any]
 
@@ -101,3 +102,11 @@ def test_a_data_set_that_is_nowhere_is_refused_before_anything_is_trained(
     assert refusal.value.code == 2
     assert "found nothing there" in capsys.readouterr().err
     assert not (tmp_path / "quality.jsonl").exists()
+
+
+def test_what_is_left_out_is_what_the_table_holds() -> None:
+    """Ours beside the reference everywhere, and every recipe where it takes a minute."""
+    assert asked_of("nowplaying", None) == ("gru", "gru4rec-2018-xe")
+    assert asked_of("gratefuldead", None) == asked_of("nowplaying", ["all"]) == recipe_names()
+    assert asked_of("gratefuldead", ["elman"]) == ["elman"]
+    assert asked_of("demo", []) == [], "baselines only"

@@ -5,7 +5,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from app.rnn.cells import Cell, ElmanCell, GRUCell, LSTMCell, new_cell
+from app.rnn.cell import Cell
+from app.rnn.cells import ElmanCell, GRUCell, LSTMCell, new_cell
+from app.rnn.linear_cells import LRUCell, MinGRUCell
 
 B, T, H = 3, 7, 5
 
@@ -91,7 +93,7 @@ def test_lstm_equals_torch_lstm_with_an_open_forget_gate() -> None:
     torch.testing.assert_close(state, torch.cat((h[0], c[0]), 1))
 
 
-@pytest.mark.parametrize(("rnn_kind", "floats"), [("elman", H), ("gru", H), ("lstm", 2 * H)])
+@pytest.mark.parametrize(("rnn_kind", "floats"), [("elman", H), ("gru", H), ("lstm", 2 * H), ("mingru", H)])
 def test_the_kind_decides_the_state(rnn_kind: str, floats: int) -> None:
     assert new_cell(rnn_kind, H, "tanh").state_size == floats
 
@@ -100,3 +102,37 @@ def test_relu_starts_from_the_identity() -> None:
     """With relu an untrained cell adds up what it reads: IRNN's start."""
     cell = ElmanCell(H, "relu")
     torch.testing.assert_close(cell.step(torch.ones(1, H), torch.full((1, H), 2.0)), torch.full((1, H), 3.0))
+
+
+def test_mingru_is_the_formula() -> None:
+    """h_t = (1 - z) h_(t-1) + z c with z the sigmoid of what the input says, worked in numpy."""
+    torch.manual_seed(5)
+    cell, gates_x, state, h = MinGRUCell(H), torch.randn(T, 2 * H), torch.zeros(1, H), np.zeros(H)
+    for t in range(T):
+        update = 1 / (1 + np.exp(-gates_x[t, :H].numpy().astype(np.float64)))
+        h = (1 - update) * h + update * gates_x[t, H:].numpy()
+        state = cell.step(gates_x[t : t + 1], state)
+        np.testing.assert_allclose(state[0].numpy(), h, rtol=1e-4, atol=1e-5)
+
+
+def test_lru_is_the_formula_over_complex_numbers() -> None:
+    torch.manual_seed(6)
+    cell, gates_x, state, h = LRUCell(8), torch.randn(T, 8), torch.zeros(1, 8), np.zeros(4, np.complex128)
+    nu, theta = (weight.detach().numpy().astype(np.float64) for weight in (cell.nu, cell.theta))
+    kept = np.exp(-np.exp(nu) + 1j * np.exp(theta))
+    for t in range(T):
+        x = gates_x[t].numpy()
+        h = kept * h + np.sqrt(1 - np.abs(kept) ** 2) * (x[:4] + 1j * x[4:])
+        state = cell.step(gates_x[t : t + 1], state)
+        np.testing.assert_allclose(state[0].detach().numpy(), np.concatenate((h.real, h.imag)), rtol=1e-4, atol=1e-5)
+
+
+def test_an_lru_forgets_whatever_it_has_learned() -> None:
+    """The factor is shorter than 1 for all weights, so that a state of bounded inputs stays bounded."""
+    cell = LRUCell(8)
+    with torch.no_grad():
+        cell.nu.copy_(torch.tensor([-9.0, -1.0, 0.5, 3.0]))
+        state = torch.full((1, 8), 100.0)
+        for _ in range(20_000):
+            state = cell.step(torch.zeros(1, 8), state)
+    assert float(state.abs().max()) < 100

@@ -129,7 +129,7 @@ def test_weights_with_nan_are_refused_though_they_hash_right(tmp_path: Path) -> 
         ({"num_layers": 10**9}, "layers"),
         ({"hidden_size": 10**12}, "weights|network"),
         ({"layer_norm": True}, "missing .*norm"),
-        ({"rnn_kind": "transformer"}, "elman, gru or lstm"),
+        ({"rnn_kind": "transformer"}, "elman, gru, lstm, mingru, lru"),
         ({"rnn_kind": 7}, "rnn_kind"),
         ({"hidden_size": "big"}, "hidden_size|big"),
         ({"catalogue_size": V + 1}, "shape|catalogue"),

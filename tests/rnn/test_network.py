@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import IncompatibleCheckpoint, InvalidRequest
+from app.rnn.cells import RNN_KINDS
 from app.rnn.network import PADDING, NetworkConfig, RecurrentNetwork
 from app.rnn.ragged import Ragged
 
@@ -20,6 +21,8 @@ CONFIGS = {
     "elman-relu": NetworkConfig("elman", V, hidden_size=8, activation="relu"),
     "gru": NetworkConfig("gru", V, hidden_size=8),
     "lstm": NetworkConfig("lstm", V, hidden_size=8),
+    "mingru": NetworkConfig("mingru", V, hidden_size=8),
+    "lru": NetworkConfig("lru", V, hidden_size=8, embedding_size=6, num_layers=2),
     "embedded": NetworkConfig("gru", V, hidden_size=8, embedding_size=6),
     "two layers": NetworkConfig("lstm", V, hidden_size=8, num_layers=2, layer_norm=True, dropout=0.3),
     "tied": NetworkConfig("elman", V, hidden_size=8, embedding_size=8, tied=True),
@@ -81,7 +84,7 @@ def test_ragged_playlists_are_read_as_padded_ones(network: RecurrentNetwork) -> 
     torch.testing.assert_close(state, after, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("rnn_kind", ["elman", "gru", "lstm"])
+@pytest.mark.parametrize("rnn_kind", RNN_KINDS)
 def test_ragged_playlists_end_with_the_bits_that_training_sees(rnn_kind: str) -> None:
     torch.manual_seed(6)
     config = NetworkConfig(rnn_kind, V, hidden_size=100, embedding_size=64, num_layers=2, skip_input=True)
@@ -196,7 +199,8 @@ def test_a_config_survives_json(name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"rnn_kind": "transformer"}, "rnn_kind elman, gru or lstm"),
+        ({"rnn_kind": "transformer"}, "rnn_kind elman, gru, lstm, mingru, lru"),
+        ({"rnn_kind": "lru", "hidden_size": 7}, "an even hidden_size for lru"),
         ({"activation": "gelu"}, "activation tanh or relu"),
         ({"hidden_size": 0}, "hidden_size of at least 1"),
         ({"dropout": 1.0}, r"dropout in \[0, 1\)"),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from app.dataset.folder import Sessions
 from app.errors import InvalidDataset
+from app.rnn.cells import RNN_KINDS
 from app.rnn.network import NetworkConfig, RecurrentNetwork
 from app.trainer.baselines import markov, popularity, sequential_rules, v_sknn
 from app.trainer.comparison import compare
@@ -98,7 +99,7 @@ def test_recall_never_falls_with_k_and_mrr_is_at_most_recall(places: list[int]) 
     assert all(metrics.figures[f"mrr@{k}"] <= metrics.figures[f"recall@{k}"] + 1e-12 for k in (1, 5, 10, 20, 100))
 
 
-@pytest.mark.parametrize("kind", ["elman", "gru", "lstm"])
+@pytest.mark.parametrize("kind", RNN_KINDS)
 @given(heard=playlists(9, least=2, most=8))
 @settings(max_examples=10, deadline=None)
 def test_the_network_is_judged_as_one_session_after_the_other(kind: str, heard: list[list[int]]) -> None:

@@ -61,7 +61,7 @@ def test_whole_numbers_may_stand_for_decimals() -> None:
         ("learning_rate = 0", "learning_rate above 0"),
         ("validation_share = 1.0", "validation_share between 0 and 1"),
         ("warm_up = 1.5", "warm_up from 0 to 1"),
-        ('rnn_kind = "rwkv"', "rnn_kind elman, gru or lstm, got 'rwkv'"),
+        ('rnn_kind = "rwkv"', "rnn_kind elman, gru, lstm, mingru, lru, got 'rwkv'"),
         ("tied = true\nembedding_size = 7", "embedding_size equal to the output's 100"),
         ("cooccurrence_start = true\nembedding_size = 0", "embedding_size above 0"),
         ("pull_back = true", "cooccurrence_start and normalised with pull_back"),

@@ -10,6 +10,7 @@ import torch
 from app.dataset.importing import ImportSettings, import_sources
 from app.domain.catalogue import Catalogue, Track
 from app.errors import NotANumber, NothingToLearn
+from app.rnn.cells import RNN_KINDS
 from app.trainer.baselines import markov
 from app.trainer.evaluation import evaluate
 from app.trainer.judged_network import JudgedNetwork
@@ -21,7 +22,7 @@ from tests.listening import dataset_of, sessions_of
 from tests.trainer.made_sessions import SAMPLED, SMALL, V, assert_same, markov_chain, second_order
 
 
-@pytest.mark.parametrize("rnn_kind", ["elman", "gru", "lstm"])
+@pytest.mark.parametrize("rnn_kind", RNN_KINDS)
 def test_the_predictable_is_learned(rnn_kind: str, tmp_path: Path) -> None:
     trained = train(markov_chain(0.0), replace(SMALL, rnn_kind=rnn_kind, epochs=8, refit=True), tmp_path)
     assert trained.history[-1].mrr > 0.95
