@@ -139,10 +139,11 @@ def _recipe(recipe: Recipe, measured: Measured) -> Iterator[Record]:
         "events_per_s": trained.events_per_s,
         "peak_mb": _peak_mb(),
         "best_epoch": trained.best_epoch,
+        "half_lives": [asdict(tried) for tried in trained.half_lives],
         "history": [asdict(record) for record in trained.history],
         "mixing": None if mixing is None else mixing.figures,
     }
-    stated = {"seed": recipe.seed, "recipe": asdict(recipe), "training": took}
+    stated = {"seed": recipe.seed, "recipe": asdict(trained.recipe), "training": took}
     alone = _judged(JudgedNetwork(trained.network, recipe.name), measured)
     yield stated | {"answers": NETWORK} | alone
     if mixing is not None:

@@ -27,6 +27,7 @@ def test_a_line_says_what_was_measured_on_what_and_how(records: list[Record]) ->
     assert tiny["training"]["seconds"] > tiny["training"]["without_mixing_s"]
     assert tiny["training"]["mixing"]["targets"] > 0
     assert tiny["seed"] == tiny["recipe"]["seed"] == 5
+    assert tiny["training"]["half_lives"] == [], "nothing was to be chosen"
     assert tiny["data_facts"]["training_sessions"] == 216
     assert tiny["training"]["seconds"] > 0
     assert tiny["training"]["events_per_s"] > 0
