@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sessions", type=int, help="learn from the newest so many sessions only, for a quick look")
     parser.add_argument("--threads", type=int, help="processor threads; measured if left out")
     parser.add_argument(
-        "--race-minutes", type=float, default=60.0, help=f"most learning time to Recall@20 = {LEVEL}; 0: no race"
+        "--race-minutes", type=float, default=20.0, help=f"most learning time to Recall@20 = {LEVEL}; 0: no race"
     )
     parser.add_argument("--check", action="store_true", help="exit 1 and name the targets that are missed")
     parser.add_argument("--results", type=Path, default=HERE / "results", help="the folder the lines go to")

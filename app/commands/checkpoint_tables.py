@@ -14,16 +14,18 @@ if TYPE_CHECKING:
     from app.rnn.manifest import Manifest
     from app.stores.labels import Labels
 
-HEADLINE_METRICS = ("recall@20", "mrr@20", "ndcg@20")
+_HEADLINE = {"R@20": "recall@20", "MRR@20": "mrr@20"}
 
 
 def listing(manifests: Iterable["Manifest"], damaged: Iterable[str], labels: "Labels") -> "Table":
     """Return one row a checkpoint, those that are damaged last."""
-    table = table_of("checkpoint", "labels", "status", "network", "tracks", *HEADLINE_METRICS)
+    # Fits into 80 columns; ids are copied, so they are never broken.
+    table = table_of("checkpoint", "labels", "status", "network", "tracks", *_HEADLINE)
+    table.columns[0].no_wrap = True
     for manifest in manifests:
         network = f"{manifest.network_fields.get('rnn_kind')} {manifest.network_fields.get('hidden_size')}"
         tracks = f"{manifest.network_fields.get('catalogue_size'):,}"
-        metrics = [_number(manifest.metrics.get(name)) for name in HEADLINE_METRICS]
+        metrics = [_number(manifest.metrics.get(name)) for name in _HEADLINE.values()]
         marks = ", ".join(labels.of(manifest.checkpoint_id))
         table.add_row(manifest.checkpoint_id, marks, manifest.status, network, tracks, *metrics)
     for checkpoint_id in damaged:

@@ -46,9 +46,9 @@ def ids(published: tuple[Path, list[str]]) -> list[str]:
     return published[1]
 
 
-def run(store: Path, *arguments: str) -> str:
+def run(store: Path, *arguments: str, columns: int = 200) -> str:
     """Run a subcommand; return what it printed, or raise what it refused with."""
-    result = CliRunner().invoke(cli, ["models", *arguments, "--store", str(store)], env={"COLUMNS": "200"})
+    result = CliRunner().invoke(cli, ["models", *arguments, "--store", str(store)], env={"COLUMNS": str(columns)})
     if isinstance(result.exception, SegueError):
         raise result.exception
     assert result.exit_code == 0, result.output
@@ -72,6 +72,13 @@ def test_list_shows_labels_status_and_metrics(store: Path, ids: list[str]) -> No
     )
     assert listed["labels"]["stable"] == ids[0]
     assert listed["damaged"] == {}
+
+
+def test_a_list_breaks_no_id_and_no_heading_on_a_narrow_terminal(store: Path, ids: list[str]) -> None:
+    run(store, "promote", ids[0])
+    heading, *rows = [line.split() for line in run(store, "list", columns=80).splitlines() if line.strip()]
+    assert heading == ["checkpoint", "labels", "status", "network", "tracks", "R@20", "MRR@20"]
+    assert {row[0] for row in rows} >= set(ids)
 
 
 def test_list_of_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
