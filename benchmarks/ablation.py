@@ -49,6 +49,11 @@ PARTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "uniform": ("negatives drawn alike", {"negatives_power": 0.0}),
     "by-plays": ("negatives drawn by plays", {"negatives_power": 1.0}),
     "recency": ("sessions of all times alike", {"choose_half_life": False}),
+    "in-batch": ("the batch's other targets for negatives", {"negatives": 0}),
+    "constant-rate": ("rates that neither rise nor fall", {"warm_up": 0.0, "final_rate": 1.0}),
+    "neighbours": ("no neighbours in the mixture", {"mixture_neighbours": False}),
+    "transitions": ("no transitions in the mixture", {"mixture_transitions": False}),
+    "repeats": ("no repeats in the mixture", {"mixture_repeats": False}),
     "traits": ("vectors of artists, genres and tags", {"traits": True}),
 }
 """What may be taken out or put in its place, by a short name: in words, and the settings that do it."""

@@ -49,7 +49,9 @@ def heard_rows(sessions: list[tuple[int, ...]]) -> NDArray[np.int64]:
 def gather(memory: Memory, heard: NDArray[np.int64], settings: NeighbourSettings) -> Evidence:
     """Collect the evidence for listeners who heard rows (B, HEARD), as `heard_rows` makes them."""
     B, V = len(heard), memory.catalogue_size
-    neighbours = nearest(memory, heard, settings)
+    unheard = np.full_like(heard, -1)  # what those who are not to speak are asked about
+    led = heard if settings.transitions else unheard
+    neighbours = nearest(memory, heard if settings.neighbours else unheard, settings)
     voters, voted, found = votes(memory, neighbours, settings)
     keys, amounts, channels = [voters * V + voted], [found], [slice(0, len(VOTES))]
     for channel, (starts, others, counts, steps_ago) in enumerate(
@@ -60,13 +62,13 @@ def gather(memory: Memory, heard: NDArray[np.int64], settings: NeighbourSettings
         ),
         len(VOTES),
     ):
-        asked = np.flatnonzero(heard[:, -steps_ago] >= 0)
-        tracks = heard[asked, -steps_ago]
+        asked = np.flatnonzero(led[:, -steps_ago] >= 0)
+        tracks = led[asked, -steps_ago]
         owners, entries = ranges(starts[tracks], starts[tracks + 1])
         keys.append(asked[owners] * V + others[entries])
         amounts.append(counts[entries][None].astype(np.float64))
         channels.append(slice(channel, channel + 1))
-    copied, back, times = _copies(heard, V)
+    copied, back, times = _copies(heard if settings.repeats else unheard, V)
     keys.append(copied)
     whole = np.zeros((len(CHANNELS), sum(map(len, keys))))
     first = 0

@@ -17,11 +17,12 @@ VOTES = ("anywhere", "right after", "after", "before", "in step")
 
 @dataclass(frozen=True, slots=True)
 class NeighbourSettings:
-    """How likeness is measured.
+    """How likeness is measured, and who speaks.
 
     Of the newest `steps` tracks heard, the one `back` steps ago weighs decay^back · rarity^`rarity`; a piece's
     similarity is the sum over the tracks it holds, times exp(-`recency` · age), over length^`length`. The `count` most
-    similar pieces vote; votes fall with the distance d from the shared track as nearness^(d - 1).
+    similar pieces vote; votes fall with the distance d from the shared track as nearness^(d - 1). Without `neighbours`
+    none do; `transitions` are what followed and led to the last tracks, `repeats` what the listener heard already.
     """
 
     count: int = 150
@@ -31,6 +32,9 @@ class NeighbourSettings:
     recency: float = 1.0
     length: float = 0.15
     nearness: float = 0.7
+    neighbours: bool = True
+    transitions: bool = True
+    repeats: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON writes them."""

@@ -76,7 +76,12 @@ def mix(
         return Mixing(NeighbourSettings(), None, {"used": False, "reason": f"only {len(held_out)} sessions held out"})
     memory = Memory.of(older.tracks, older.offsets, network.config.catalogue_size)
     on_stage("choosing neighbours")
-    settings = choose_neighbours(memory, *_asked(held_out, recipe.seed))
+    speaking = NeighbourSettings(
+        neighbours=recipe.mixture_neighbours,
+        transitions=recipe.mixture_transitions,
+        repeats=recipe.mixture_repeats,
+    )
+    settings = choose_neighbours(memory, *_asked(held_out, recipe.seed), begin=speaking)
     on_stage("collecting candidates")
     examples = collect(network, memory, settings, held_out)
     parts = folds(examples, len(held_out), recipe.seed)

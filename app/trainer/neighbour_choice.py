@@ -27,6 +27,7 @@ _TRIED: tuple[dict[str, Any], ...] = (
 # The worth of the votes of `neighbours.VOTES`: a rough guess, good enough to compare settings by.
 _WORTH = np.array([0.2, 0.3, 1.0, 0.4, 0.0])
 _LEAST_GAIN = 0.002
+_BEGIN = NeighbourSettings()
 _CUTOFF = 20
 _AT_ONCE = 64
 
@@ -36,9 +37,15 @@ def choose_neighbours(
     heard: NDArray[np.int64],
     targets: NDArray[np.int64],
     on_tried: Callable[[int, int], None] = lambda _done, _of: None,
+    begin: NeighbourSettings = _BEGIN,
 ) -> NeighbourSettings:
-    """Return settings with which the neighbours foresee the targets (n,) after what was heard (n, HEARD) best."""
-    best = NeighbourSettings()
+    """Return settings with which the neighbours foresee the targets (n,) after what was heard (n, HEARD) best.
+
+    The walk sets out at `begin`; where no neighbours are to speak there is nothing to choose.
+    """
+    if not begin.neighbours:
+        return begin
+    best = begin
     goodness = neighbour_goodness(memory, heard, targets, best)
     for number, changes in enumerate(_TRIED, 1):
         on_tried(number, len(_TRIED))

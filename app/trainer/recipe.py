@@ -51,6 +51,8 @@ class Recipe:
     anew, for as many epochs as were best, on all sessions.
     Mixing: with `mixture` the network's ranking is joined with what past sessions say of the recent tracks
     (`mixing.py`), fitted to no more than `mixture_targets` targets of the validation sessions, if that is better there.
+    `mixture_neighbours`, `mixture_transitions` and `mixture_repeats` say who speaks: past sessions like this one, what
+    followed and led to the last tracks, what was heard already.
     """
 
     name: str = "custom"
@@ -102,6 +104,9 @@ class Recipe:
     refit: bool = False
     mixture: bool = False
     mixture_targets: int = 30_000
+    mixture_neighbours: bool = True
+    mixture_transitions: bool = True
+    mixture_repeats: bool = True
     seed: int = 1
 
     def __post_init__(self) -> None:

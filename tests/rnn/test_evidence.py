@@ -1,11 +1,12 @@
 """Evidence against what a person would count."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.rnn.evidence import CHANNELS, HEARD, Evidence, gather, heard_rows
-from app.rnn.neighbours import NeighbourSettings, nearest, votes
+from app.rnn.neighbours import VOTES, NeighbourSettings, nearest, votes
 from tests.rnn.memories import V, drawn_sessions, histories, memory_of
 
 
@@ -46,6 +47,17 @@ def test_copies_know_how_long_ago_and_how_often() -> None:
         if back >= 0
     }
     assert copies == {3: (1, 2), 4: (2, 1), 5: (0, 1)}
+
+
+@pytest.mark.parametrize("silent", ["neighbours", "transitions", "repeats"])
+def test_who_is_not_to_speak_says_nothing_and_the_others_what_they_say(silent: str) -> None:
+    memory, heard = memory_of([[1, 2, 3], [1, 2], [4, 1, 5], [3, 1, 2]]), heard_rows([(3, 1, 3, 2)])
+    whole, less = (gather(memory, heard, NeighbourSettings(**chosen)) for chosen in ({}, {silent: False}))
+    own = {"neighbours": VOTES, "transitions": CHANNELS[len(VOTES) :], "repeats": ()}[silent]
+    for channel in CHANNELS:
+        assert shares_of(whole, channel)
+        assert shares_of(less, channel) == ({} if channel in own else shares_of(whole, channel))
+    assert (less.back >= 0).any() == (silent != "repeats")
 
 
 def test_nothing_heard_is_no_evidence() -> None:
