@@ -41,6 +41,16 @@ def answered(service: Service) -> float:
     return sum(map(float, ANSWERED.findall(service.http.get("/metrics").text)))
 
 
+def everybody_serves(service: Service, checkpoint_id: str) -> bool:
+    """Tell whether thirty-two new connections at once, which no worker takes alone, find only this checkpoint."""
+
+    def ready(_: int) -> object:
+        return httpx.get(f"{service.http.base_url}/readyz", timeout=20).json().get("checkpoint_id")
+
+    with ThreadPoolExecutor(32) as threads:
+        return set(threads.map(ready, range(32))) == {checkpoint_id}
+
+
 def ranking(answer: dict[str, object]) -> list[tuple[str, float]]:
     tracks = answer["tracks"]
     assert isinstance(tracks, list)
@@ -104,6 +114,8 @@ def test_a_damaged_checkpoint_never_serves(service: Service, checkpoints: Checkp
         assert service.played("dan", "t1", n=3)["checkpoint_id"] == old
     finally:
         _write_label(checkpoints.root, new, str(old))
+        # A worker that was only starting meanwhile, after the test before, has had none to keep.
+        until(lambda: everybody_serves(service, str(old)))
 
 
 def test_a_promotion_under_load_fails_no_request(service: Service, checkpoints: CheckpointStore) -> None:
