@@ -26,7 +26,7 @@ class MinGRUCell(Cell):
 class LRUCell(Cell):
     """The linear recurrent unit, over complex numbers (Orvieto et al., ICML 2023).
 
-    h_t = l h_(t-1) + sqrt(1 - |l|^2) W x_t, which leaves as long what comes in alike at every step.
+    h_t = l h_(t-1) + sqrt(1 - |l|^2) W x_t, which keeps the variance of what comes in independently at every step.
     l = exp(-exp(nu) + i exp(theta)) is learned for each number and never longer than 1. h holds H/2 real parts, then
     as many imaginary ones.
     """
