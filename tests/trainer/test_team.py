@@ -103,6 +103,21 @@ class Killed(Exception):
     """Stands in the tests for whatever ends a process."""
 
 
+def _choose(team: Team, folder: Path) -> object:
+    trained = train(
+        ring(V, 320, 9, noise=0.2), replace(SMALL, choose_half_life=True, epochs=1), folder / "run", team=team
+    )
+    return [tried.half_life for tried in trained.half_lives], trained.network.state_dict()
+
+
+def test_two_processes_choose_one_half_life(tmp_path: Path) -> None:
+    one, other = together(_choose, tmp_path)
+    assert isinstance(one, tuple)
+    assert isinstance(other, tuple)
+    assert one[0] == other[0] == [0.0, 0.25]
+    assert all(torch.equal(weight, other[1][name]) for name, weight in one[1].items())
+
+
 def _interrupted(team: Team, folder: Path) -> object:
     """The leading process ends in the middle of the second epoch."""
 
