@@ -41,7 +41,20 @@ def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def results(tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of results of the benchmark, run over some sessions of the demo."""
     folder = tmp_path_factory.mktemp("results")
-    small = ["--data", "demo", "--sessions", "240", "--threads", "1", "--race-minutes", "0", "--seed", "5"]
+    small = [
+        "--data",
+        "demo",
+        "--sessions",
+        "240",
+        "--at-once",
+        "1",
+        "--threads",
+        "1",
+        "--race-minutes",
+        "0",
+        "--seed",
+        "5",
+    ]
     places = ["--results", str(folder), "--page", str(folder / "none.md")]
     assert main([*small, *places, "--recipes", str(tiny_recipe)]) == 0
     return folder

@@ -21,6 +21,21 @@ def test_every_baseline_and_every_recipe_leaves_a_line(records: list[Record]) ->
     assert [record["answers"] for record in records] == ["baseline"] * 5 + ["network alone", "served"]
 
 
+def test_runs_side_by_side_find_what_runs_one_by_one_find(
+    records: list[Record], tiny_recipe: Path, tmp_path: Path
+) -> None:
+    """In whatever order they end, and on one thread each."""
+    asked = ["--data", "demo", "--sessions", "240", "--seed", "5", "--recipes", str(tiny_recipe), "--at-once", "3"]
+    assert main([*asked, "--results", str(tmp_path), "--page", str(tmp_path / "none.md")]) == 0
+    lines = [json.loads(line) for line in (tmp_path / "quality.jsonl").read_text("utf-8").splitlines()]
+    assert _figures(lines) == _figures(records)
+    assert {line["machine"]["threads"] for line in lines} == {1}
+
+
+def _figures(records: list[Record]) -> dict[tuple[str, str], Any]:
+    return {(record["model"], record["answers"]): record["metrics"] for record in records}
+
+
 def test_a_line_says_what_was_measured_on_what_and_how(records: list[Record]) -> None:
     alone, tiny = records[-2:]
     assert tiny["training"] == alone["training"]
